@@ -1,0 +1,19 @@
+//! What is right: the vocabulary of gateways and worlds, scenarios and traces, the rules with
+//! their checkers, and the frames of the wire. Knows nothing of simulation.
+
+pub mod address;
+pub mod calendar;
+pub mod channel;
+pub mod config;
+pub mod effect;
+pub mod gateway;
+pub mod id;
+pub mod marker;
+pub mod observe;
+pub mod profile;
+pub mod scenario;
+pub mod stimulus;
+pub mod time;
+pub mod trace;
+pub mod verdict;
+pub mod wire;
