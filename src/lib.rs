@@ -1,1 +1,4 @@
 //! What did happen.
+
+pub mod driver;
+pub mod serve;

@@ -1,7 +1,7 @@
 //! The seam as lines of JSON: one request, one reply. `spec/WIRE.md` tells it to people.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::effect::Effect;
 use crate::profile::Family;
@@ -15,7 +15,7 @@ pub const VERSION: u32 = 1;
 pub const LINE_MAX: usize = 1 << 20;
 
 /// What the harness writes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Request {
     /// The first line of a process.
@@ -42,8 +42,26 @@ pub enum Request {
     },
 }
 
+/// A request of stimuli that borrows them: what a driver writes thousands of times a second.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct StimuliFrame<'a> {
+    /// The time.
+    pub now: Time,
+    /// In order.
+    pub stimuli: &'a [Stimulus],
+}
+
+/// A reply of effects that borrows them.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct EffectsFrame<'a> {
+    /// In order.
+    pub effects: &'a [Effect],
+    /// When the gateway wants to be woken.
+    pub wake_at: Option<Time>,
+}
+
 /// What a gateway writes, one line for each line it read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Reply {
     /// Answers `hello`.
@@ -64,6 +82,60 @@ pub enum Reply {
         /// Which.
         unsupported: String,
     },
+}
+
+/// A request as it stands on the line. Reading it so names what is wrong inside a frame, which an
+/// untagged enum would not, and is faster.
+#[derive(Deserialize)]
+struct RequestForm {
+    hello: Option<HarnessHello>,
+    open: Option<OpenFrame>,
+    now: Option<Time>,
+    stimuli: Option<Vec<Stimulus>>,
+    stop: Option<StopFrame>,
+}
+
+/// A reply as it stands on the line.
+#[derive(Deserialize)]
+struct ReplyForm {
+    hello: Option<GatewayHello>,
+    effects: Option<Vec<Effect>>,
+    wake_at: Option<Time>,
+    unsupported: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Request {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let form = RequestForm::deserialize(deserializer)?;
+        match (form.hello, form.open, form.stimuli, form.stop) {
+            (Some(hello), None, None, None) => Ok(Self::Hello { hello }),
+            (None, Some(open), None, None) => Ok(Self::Open { open }),
+            (None, None, Some(stimuli), None) => {
+                let missing = || serde::de::Error::missing_field("now");
+                let now = form.now.ok_or_else(missing)?;
+                Ok(Self::Stimuli { now, stimuli })
+            }
+            (None, None, None, Some(stop)) => Ok(Self::Stop { stop }),
+            _ => Err(serde::de::Error::custom(
+                "a request has exactly one of `hello`, `open`, `stimuli` and `stop`",
+            )),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Reply {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let form = ReplyForm::deserialize(deserializer)?;
+        let wake_at = form.wake_at;
+        match (form.hello, form.effects, form.unsupported) {
+            (Some(hello), None, None) => Ok(Self::Hello { hello }),
+            (None, Some(effects), None) => Ok(Self::Effects { effects, wake_at }),
+            (None, None, Some(unsupported)) => Ok(Self::Unsupported { unsupported }),
+            _ => Err(serde::de::Error::custom(
+                "a reply has exactly one of `hello`, `effects` and `unsupported`",
+            )),
+        }
+    }
 }
 
 /// What the harness says of itself.
@@ -158,6 +230,23 @@ pub struct OpenFrame {
 pub struct StopFrame {
     /// The time.
     pub now: Time,
+}
+
+impl Default for GatewayHello {
+    fn default() -> Self {
+        Self {
+            wire: VERSION,
+            name: String::new(),
+            version: String::new(),
+            profile: default_profile(),
+            families: None,
+            clock: Clock::default(),
+            disk: Disk::default(),
+            channels: ChannelNames::default(),
+            reopen: true,
+            reports: Vec::new(),
+        }
+    }
 }
 
 fn default_profile() -> String {
