@@ -16,7 +16,7 @@ pub struct Problem {
 }
 
 /// Everything that makes no sense, in the order of the scenario's fields.
-pub fn problems(scenario: &Scenario, channels: &[&str]) -> Vec<Problem> {
+pub(super) fn problems(scenario: &Scenario, channels: &[&str]) -> Vec<Problem> {
     let mut check = Check {
         scenario,
         names: scenario.names(),
