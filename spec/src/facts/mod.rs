@@ -1,0 +1,198 @@
+//! What can be known at an entry of a trace, from what was seen so far.
+//!
+//! Checkers share it, so that each of them reads like its rule. Everything here follows from
+//! stimuli, from effects as *attempts*, and from what the world saw; a gateway's reports of itself
+//! change nothing but the one thing they are: a visible failure.
+
+mod binding;
+mod provenance;
+mod relay;
+mod run;
+mod session;
+
+use rustc_hash::FxHashMap;
+
+use crate::address::{Address, Place};
+use crate::calendar::Calendar;
+use crate::channel::Channel;
+use crate::config::Config;
+use crate::effect::Effect;
+use crate::id::{CallId, ChannelId, DeliveryId, Marker, RequestId, RunId, SessionKey, SteerId};
+use crate::profile::Profile;
+use crate::stimulus::{Open, Stimulus};
+use crate::time::Time;
+use crate::trace::{Entry, What, World};
+
+pub use binding::{BindingFacts, BindingId};
+pub use provenance::{Born, BornAs};
+pub use relay::{Completion, DeliveryFacts, DeliveryState, Owed, Reply, Settled};
+pub use run::{CallFacts, Role, RunFacts, RunState, SteerFacts};
+pub use session::{MessageFacts, SessionFacts};
+
+/// Everything known so far. It is brought up to date with an entry before checkers see it.
+#[derive(Debug)]
+pub struct Facts {
+    /// What the gateway under test promises.
+    pub profile: Profile,
+    /// The configuration in force: the last one that was understood.
+    pub config: Config,
+    /// Days, where the gateway stands.
+    pub calendar: Option<Calendar>,
+    /// The channels it was opened with.
+    pub channels: FxHashMap<ChannelId, Channel>,
+    /// How many lives it has begun.
+    pub lives: u32,
+    /// Whether the scenario's steps are over.
+    pub healing: bool,
+    /// Texts, by their markers.
+    pub born: FxHashMap<Marker, Born>,
+    /// Addresses that messages came from, and what they are.
+    pub places: FxHashMap<Address, Place>,
+    /// Messages, by their markers.
+    pub messages: FxHashMap<Marker, MessageFacts>,
+    /// Runs.
+    pub runs: FxHashMap<RunId, RunFacts>,
+    /// Calls.
+    pub calls: FxHashMap<CallId, CallFacts>,
+    /// Attempts to steer.
+    pub steers: FxHashMap<SteerId, SteerFacts>,
+    /// Sessions that had a run.
+    pub sessions: FxHashMap<SessionKey, SessionFacts>,
+    /// The session that last took a person's message from an address.
+    pub home: FxHashMap<Address, SessionKey>,
+    /// Bindings, by their number; those that ended are kept while something may still be said of
+    /// them.
+    pub bindings: Vec<BindingFacts>,
+    /// Deliveries.
+    pub deliveries: FxHashMap<DeliveryId, DeliveryFacts>,
+    /// Completions of children that are or were owed, by the child's run.
+    pub completions: FxHashMap<RunId, Completion>,
+    /// Last words of turns that belong in a conversation, by the run.
+    pub replies: FxHashMap<RunId, Reply>,
+    /// How many completions, replies and calls still wait.
+    owed: usize,
+    threads_asked: FxHashMap<RequestId, (SessionKey, Option<CallId>)>,
+    now: Time,
+    index: usize,
+}
+
+impl Facts {
+    /// Nothing is known yet.
+    pub fn new(profile: &Profile) -> Self {
+        Self {
+            profile: profile.clone(),
+            config: Config::default(),
+            calendar: None,
+            channels: FxHashMap::default(),
+            lives: 0,
+            healing: false,
+            born: FxHashMap::default(),
+            places: FxHashMap::default(),
+            messages: FxHashMap::default(),
+            runs: FxHashMap::default(),
+            calls: FxHashMap::default(),
+            steers: FxHashMap::default(),
+            sessions: FxHashMap::default(),
+            home: FxHashMap::default(),
+            bindings: Vec::new(),
+            deliveries: FxHashMap::default(),
+            completions: FxHashMap::default(),
+            replies: FxHashMap::default(),
+            owed: 0,
+            threads_asked: FxHashMap::default(),
+            now: Time::ZERO,
+            index: 0,
+        }
+    }
+
+    /// The time of the entry it is up to date with.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The number of the entry it is up to date with.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Whether anybody waits for something that the gateway owes.
+    pub fn owes(&self) -> bool {
+        self.owed > 0
+    }
+
+    /// Takes in the next entry.
+    pub fn see(&mut self, index: usize, entry: &Entry) {
+        (self.index, self.now) = (index, entry.at);
+        match &entry.what {
+            What::Stimulus(stimulus) => self.on_stimulus(stimulus, entry),
+            What::Effect(effect) => self.on_effect(effect, entry),
+            What::World(world) => self.on_world(world, entry),
+        }
+    }
+
+    fn on_stimulus(&mut self, stimulus: &Stimulus, entry: &Entry) {
+        match stimulus {
+            Stimulus::Open(open) => self.on_open(open),
+            Stimulus::Inbound(inbound) => self.on_inbound(inbound, entry),
+            Stimulus::InternalTurn(turn) => self.on_internal_turn(turn, entry),
+            Stimulus::Call(call) => self.on_call(call, entry),
+            Stimulus::RunStarted(started) => self.on_run_started(started),
+            Stimulus::RunProgress(progress) => self.on_run_progress(progress, entry),
+            Stimulus::RunEnded(ended) => self.on_run_ended(ended, entry),
+            Stimulus::Steered(steered) => self.on_steered(steered),
+            Stimulus::Receipt(receipt) => self.on_receipt(receipt),
+            Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
+            Stimulus::ConfigChanged(changed) => {
+                if let Ok(config) = Config::read(&changed.config) {
+                    self.config = config;
+                }
+            }
+            Stimulus::ThreadProbed(probed) => self.on_thread_probed(probed),
+            Stimulus::ThreadChanged(changed) => self.on_thread_state(&changed.at, changed.state),
+            Stimulus::Compacted(_) | Stimulus::Wake {} | Stimulus::Stop {} => (),
+        }
+    }
+
+    fn on_effect(&mut self, effect: &Effect, entry: &Entry) {
+        match effect {
+            Effect::StartRun(start) => self.on_start_run(start, entry),
+            Effect::SteerRun(steer) => self.on_steer_run(steer, entry),
+            Effect::Deliver(deliver) => self.on_deliver(deliver, entry),
+            Effect::OpenThread(open) => self.on_open_thread(open),
+            Effect::ProbeThread(probe) => self.on_probe_thread(probe),
+            Effect::Answer(answer) => self.on_answer(answer, entry),
+            Effect::Report(report) => self.on_report(report),
+            Effect::Drop(drop) => self.on_drop(drop),
+            Effect::CancelRun(_) | Effect::Persist(_) | Effect::RefuseConfig(_) => (),
+        }
+    }
+
+    fn on_world(&mut self, world: &World, entry: &Entry) {
+        match world {
+            World::Posted { delivery, at, .. } => self.on_posted(delivery, at, entry),
+            World::Recognised { delivery, .. } => self.on_recognised(delivery),
+            World::Crashed { lost, .. } => self.on_crash(lost),
+            World::Thread { at, state } => self.on_thread_state(at, *state),
+            World::Healing {} => self.healing = true,
+            World::Fault { .. } | World::Unable { .. } | World::Note { .. } | World::Rest(_) => (),
+        }
+    }
+
+    fn on_open(&mut self, open: &Open) {
+        self.lives += 1;
+        self.config = Config::read(&open.config).unwrap_or_default();
+        self.calendar = Calendar::new(&open.starts_at, &open.timezone).ok();
+        if self.channels.is_empty() {
+            let channels = open.channels.iter();
+            self.channels = channels
+                .map(|channel| (channel.id.clone(), channel.clone()))
+                .collect();
+        }
+        self.on_life(open);
+    }
+
+    /// The channel of an address, if the gateway is joined to it.
+    pub fn channel(&self, at: &Address) -> Option<&Channel> {
+        self.channels.get(&at.channel)
+    }
+}

@@ -1,0 +1,180 @@
+//! Where texts come from, and where they may go.
+
+use super::{Facts, Role};
+use crate::address::{Address, Place};
+use crate::config::DmScope;
+use crate::id::{CallId, Marker, PersonId, RunId};
+
+/// A text, known by its marker.
+#[derive(Clone, Debug)]
+pub struct Born {
+    /// As what it came into the world.
+    pub what: BornAs,
+    /// The addresses it comes from: one, unless its cause mixes several; none where nobody asked.
+    pub origins: Vec<Address>,
+    /// The entry it was born in.
+    pub entry: usize,
+}
+
+/// As what a text came into the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BornAs {
+    /// Somebody's message.
+    Message {
+        /// Who wrote it.
+        from: PersonId,
+        /// What the conversation is.
+        kind: Place,
+    },
+    /// A parameter of a call: a task, a text to send.
+    Parameter(CallId),
+    /// The text of an internal turn.
+    Internal,
+    /// Something a run said before its end.
+    Progress(RunId),
+    /// A run's last words.
+    LastWords(RunId),
+}
+
+impl Born {
+    /// The run that said it, if a run did.
+    pub fn run(&self) -> Option<&RunId> {
+        match &self.what {
+            BornAs::Progress(run) | BornAs::LastWords(run) => Some(run),
+            BornAs::Message { .. } | BornAs::Parameter(_) | BornAs::Internal => None,
+        }
+    }
+}
+
+impl Facts {
+    pub(super) fn bear(&mut self, own: &[Marker], what: &BornAs, origins: &[Address]) {
+        for marker in own {
+            let born = Born {
+                what: what.clone(),
+                origins: origins.to_vec(),
+                entry: self.index,
+            };
+            // A marker is born once; a second birth is a repetition.
+            self.born.entry(marker.clone()).or_insert(born);
+        }
+    }
+
+    /// The origins of texts, each once, in the order of the markers.
+    pub fn origins_of<'m>(&self, markers: impl IntoIterator<Item = &'m Marker>) -> Vec<Address> {
+        let mut origins = Vec::new();
+        for born in markers
+            .into_iter()
+            .filter_map(|marker| self.born.get(marker))
+        {
+            for origin in &born.origins {
+                if !origins.contains(origin) {
+                    origins.push(origin.clone());
+                }
+            }
+        }
+        origins
+    }
+
+    /// The latest-born of some markers: what a text is made for; the others it repeats.
+    pub fn latest<'m>(&self, markers: &'m [Marker]) -> Option<&'m Marker> {
+        let known = markers
+            .iter()
+            .filter_map(|marker| Some((self.born.get(marker)?.entry, marker)));
+        known
+            .max_by_key(|&(entry, _)| entry)
+            .map(|(_, marker)| marker)
+    }
+
+    /// Whether a text may stand at an address: it comes from there and from nowhere else, or was
+    /// said in a session that is bound to there.
+    pub fn may_stand(&self, born: &Born, at: &Address) -> bool {
+        let bound = || {
+            let run = born.run().and_then(|run| self.runs.get(run));
+            run.is_some_and(|run| self.was_bound(&run.key, at))
+        };
+        born.origins.iter().all(|origin| origin == at) && !born.origins.is_empty()
+            || born.origins.is_empty() && !matches!(born.what, BornAs::Message { .. })
+            || bound()
+    }
+
+    /// What a text is made for: its latest-born output, or, in a gateway's own notice, its
+    /// latest-born marker at all. The other markers it repeats.
+    pub fn carrier<'m>(&self, markers: &'m [Marker]) -> Option<&'m Marker> {
+        let outputs = markers.iter().filter_map(|marker| {
+            let born = self.born.get(marker)?;
+            born.run().map(|_| (born.entry, marker))
+        });
+        let output = outputs
+            .max_by_key(|&(entry, _)| entry)
+            .map(|(_, marker)| marker);
+        output.or_else(|| self.latest(markers))
+    }
+
+    /// Whether an address is that of a direct conversation: a direct message came from it.
+    pub fn is_direct(&self, at: &Address) -> bool {
+        self.places.get(at) == Some(&Place::Direct)
+    }
+
+    /// Whether some message came from an address other than this one, for which a text meant for
+    /// this one could have been taken.
+    pub fn has_other_conversation(
+        &self,
+        at: &Address,
+        judges: fn(&Self, &Address, &Address) -> bool,
+    ) -> bool {
+        self.places
+            .keys()
+            .any(|other| other != at && judges(self, other, at))
+    }
+
+    /// Whether two addresses are direct conversations that share one memory under the
+    /// configuration: by scope, or by an identity link.
+    pub fn share_memory(&self, one: &Address, other: &Address) -> bool {
+        if !(self.is_direct(one) && self.is_direct(other)) {
+            return false;
+        }
+        let session = &self.config.session;
+        let name = |at: &Address| {
+            let person = PersonId::from(at.conversation.as_str());
+            self.config.linked(&at.channel, &person).to_owned()
+        };
+        match session.dm_scope {
+            DmScope::Main => true,
+            DmScope::PerPeer => name(one) == name(other),
+            DmScope::PerChannelPeer => one.channel == other.channel && name(one) == name(other),
+            DmScope::PerAccountChannelPeer => {
+                one.channel == other.channel
+                    && one.account == other.account
+                    && name(one) == name(other)
+            }
+        }
+    }
+
+    /// What a run is for, by the latest-born text it was given.
+    pub(super) fn role_of(&self, input: &[Marker]) -> Role {
+        let Some(marker) = self.latest(input) else {
+            return Role::Unknown;
+        };
+        match &self.born[marker].what {
+            BornAs::Message { .. } => Role::Chat(marker.clone()),
+            BornAs::Internal => Role::Internal,
+            BornAs::Progress(run) | BornAs::LastWords(run) => Role::Event(run.clone()),
+            BornAs::Parameter(call) => self.role_of_parameter(call),
+        }
+    }
+
+    fn role_of_parameter(&self, id: &CallId) -> Role {
+        let Some(call) = self.calls.get(id) else {
+            return Role::Unknown;
+        };
+        // Once the run it was for has ended, its words come back in a notice of that.
+        if let Some(run) = call.run.as_ref().filter(|run| self.is_over(run)) {
+            return Role::Event(run.clone());
+        }
+        match call.method.as_str() {
+            "sessions_spawn" => Role::Child(id.clone()),
+            "sessions_send" => Role::Sent(id.clone()),
+            _ => Role::Plugin(id.clone()),
+        }
+    }
+}

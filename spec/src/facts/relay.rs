@@ -1,0 +1,526 @@
+//! What is owed to whom: completions of children, last words of turns, and the deliveries that
+//! carry them.
+
+use super::{BornAs, Facts, Role, RunFacts, RunState, SteerFacts};
+use crate::address::Address;
+use crate::effect::{Deliver, Report};
+use crate::id::{CallId, DeliveryId, Marker, RunId, SessionKey, Text};
+use crate::profile::NoReply;
+use crate::stimulus::{Caller, Delivered, Outcome, Receipt, RunEnded};
+use crate::time::Time;
+use crate::trace::Entry;
+use crate::verdict::Debt;
+
+/// What a child's requester has to hear.
+#[derive(Clone, Debug)]
+pub struct Completion {
+    /// The spawn.
+    pub call: CallId,
+    /// The session that asked.
+    pub requester: Option<SessionKey>,
+    /// The address captured when it asked.
+    pub origins: Vec<Address>,
+    /// How the run ended.
+    pub outcome: Outcome,
+    /// The markers born in its last words.
+    pub words: Vec<Marker>,
+    /// The markers of its task.
+    pub task: Vec<Marker>,
+    /// The entry of its end, and when.
+    pub ended: (usize, Time),
+    /// The turns that were given it: started for it, or steered into and taken.
+    pub turns: Vec<RunId>,
+    /// How it was settled, once it was.
+    pub settled: Option<Settled>,
+}
+
+/// Last words of a turn that belong in a conversation; or, for a turn that failed, the news of that.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Where they belong: one address, unless the turn mixes several causes.
+    pub to: Vec<Address>,
+    /// The markers that have to arrive there.
+    pub words: Vec<Marker>,
+    /// Those that have.
+    pub arrived: Vec<Marker>,
+    /// The entry since which, and when.
+    pub since: (usize, Time),
+    /// How it was settled, once it was.
+    pub settled: Option<Settled>,
+}
+
+/// How something owed was settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The requester's turn that was given it ended well.
+    ByTurn(RunId),
+    /// It stands in the conversation it belongs to.
+    Posted,
+    /// Its failure was made visible.
+    Failed,
+    /// Another run took its place.
+    Resumed(RunId),
+}
+
+/// One attempt to post a text.
+#[derive(Clone, Debug)]
+pub struct DeliveryFacts {
+    /// Where to.
+    pub to: Address,
+    /// The markers of the text.
+    pub markers: Vec<Marker>,
+    /// The key.
+    pub key: Option<Text>,
+    /// Whether it is marked as a possible repeat.
+    pub repeat: bool,
+    /// What came of it.
+    pub state: DeliveryState,
+    /// The entry it was asked for in, and when.
+    pub asked: (usize, Time),
+    /// When its end was known.
+    pub known: Option<Time>,
+}
+
+/// What came of an attempt to post a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Nothing yet.
+    Pending,
+    /// It stands there.
+    Accepted,
+    /// It does not, and never will.
+    RefusedForGood,
+    /// It does not, this time.
+    RefusedForNow,
+    /// The gateway was told that nobody knows.
+    Unknown,
+    /// The gateway died before it was told.
+    Untold,
+}
+
+/// Something that is owed, for whoever asks.
+#[derive(Clone, Copy, Debug)]
+pub enum Owed<'a> {
+    /// A child's completion.
+    Completion(&'a RunId, &'a Completion),
+    /// A turn's last words.
+    Reply(&'a RunId, &'a Reply),
+}
+
+impl Facts {
+    /// What is owed and not settled, the oldest first.
+    pub fn owed(&self) -> Vec<Owed<'_>> {
+        let completions = self.completions.iter().filter(|(_, c)| c.settled.is_none());
+        let replies = self
+            .replies
+            .iter()
+            .filter(|(_, reply)| reply.settled.is_none());
+        let mut owed: Vec<Owed<'_>> = completions
+            .map(|(run, c)| Owed::Completion(run, c))
+            .collect();
+        owed.extend(replies.map(|(run, reply)| Owed::Reply(run, reply)));
+        owed.sort_by_key(Owed::since);
+        owed
+    }
+
+    /// What is owed, in words: who waits, for what, since when.
+    pub fn debts(&self) -> Vec<Debt> {
+        self.owed().iter().map(Owed::debt).collect()
+    }
+
+    /// Whether a session belongs to a spawned child.
+    pub fn is_child_session(&self, key: &SessionKey) -> bool {
+        self.calls.values().any(|call| {
+            call.method == "sessions_spawn"
+                && (call
+                    .run
+                    .as_ref()
+                    .and_then(|run| self.runs.get(run))
+                    .is_some_and(|r| r.key == *key))
+        })
+    }
+
+    pub(super) fn begin_owing(&mut self, ended: &RunEnded, entry: &Entry) {
+        let run = self.runs[&ended.run].clone();
+        let silent = entry.own.is_empty() && ended.outcome == Outcome::Ok;
+        let since = (self.index, self.now);
+        match &run.role {
+            Role::Child(call) => {
+                self.owe_completion(&ended.run, call, &run, ended.outcome, since);
+                self.owe_bound_words(&ended.run, &run, silent);
+            }
+            Role::Chat(_) | Role::Event(_) if silent || ended.outcome == Outcome::Killed => (),
+            Role::Chat(message) if ended.outcome != Outcome::Ok => {
+                self.owe_reply(
+                    &ended.run,
+                    run.origins.clone(),
+                    vec![message.clone()],
+                    since,
+                );
+            }
+            Role::Event(_) if ended.outcome != Outcome::Ok => (),
+            Role::Chat(_) => {
+                self.owe_reply(&ended.run, run.origins.clone(), run.words.clone(), since)
+            }
+            Role::Event(_) if self.is_child_session(&run.key) => {
+                self.owe_bound_words(&ended.run, &run, silent);
+            }
+            Role::Event(_) => {
+                self.owe_reply(&ended.run, run.origins.clone(), run.words.clone(), since)
+            }
+            Role::Sent(_) | Role::Plugin(_) | Role::Internal | Role::Unknown => (),
+        }
+    }
+
+    fn owe_completion(
+        &mut self,
+        id: &RunId,
+        call_id: &CallId,
+        run: &RunFacts,
+        outcome: Outcome,
+        ended: (usize, Time),
+    ) {
+        let Some(call) = self.calls.get(call_id) else {
+            return;
+        };
+        let refused = call.answer.is_some() && !call.is_accepted();
+        let silent = self.profile.dials.no_reply == NoReply::Silent
+            && outcome == Outcome::Ok
+            && run.words.is_empty();
+        if refused || silent || call.by == Caller::Plugin {
+            return;
+        }
+        let completion = Completion {
+            call: call_id.clone(),
+            requester: call.session.clone(),
+            origins: call.origins.clone(),
+            outcome,
+            words: run.words.clone(),
+            task: call.own.clone(),
+            ended,
+            turns: Vec::new(),
+            settled: None,
+        };
+        if self.completions.insert(id.clone(), completion).is_none() {
+            self.owed += 1;
+        }
+    }
+
+    /// A child that is bound says its last words in its conversation too.
+    fn owe_bound_words(&mut self, id: &RunId, run: &RunFacts, silent: bool) {
+        if silent || run.words.is_empty() {
+            return;
+        }
+        if let Some(at) = self.bound_to(&run.key).cloned() {
+            self.owe_reply(id, vec![at], run.words.clone(), (self.index, self.now));
+        }
+    }
+
+    fn owe_reply(
+        &mut self,
+        id: &RunId,
+        to: Vec<Address>,
+        words: Vec<Marker>,
+        since: (usize, Time),
+    ) {
+        if to.is_empty() {
+            return;
+        }
+        let reply = Reply {
+            to,
+            words,
+            arrived: Vec::new(),
+            since,
+            settled: None,
+        };
+        if self
+            .replies
+            .insert(id.clone(), reply)
+            .is_none_or(|old| old.settled.is_some())
+        {
+            self.owed += 1;
+        }
+    }
+
+    fn settle_completion(&mut self, run: &RunId, how: Settled) {
+        if let Some(completion) = self
+            .completions
+            .get_mut(run)
+            .filter(|c| c.settled.is_none())
+        {
+            completion.settled = Some(how);
+            self.owed -= 1;
+        }
+    }
+
+    fn settle_reply(&mut self, run: &RunId, how: Settled) {
+        if let Some(reply) = self
+            .replies
+            .get_mut(run)
+            .filter(|reply| reply.settled.is_none())
+        {
+            reply.settled = Some(how);
+            self.owed -= 1;
+        }
+    }
+
+    /// The children whose completion some markers tell of: by their last words, or, once they
+    /// ended, by their task.
+    pub fn told_in(&self, markers: &[Marker]) -> Vec<RunId> {
+        let mut children = Vec::new();
+        for born in markers.iter().filter_map(|marker| self.born.get(marker)) {
+            let child = match &born.what {
+                BornAs::LastWords(run) => Some(run),
+                BornAs::Parameter(call) => self.calls.get(call).and_then(|call| call.run.as_ref()),
+                BornAs::Message { .. } | BornAs::Internal | BornAs::Progress(_) => None,
+            };
+            if let Some(run) = child.filter(|run| self.completions.contains_key(*run))
+                && !children.contains(run)
+            {
+                children.push(run.clone());
+            }
+        }
+        children
+    }
+
+    pub(super) fn note_telling(&mut self, id: &RunId, run: &RunFacts) {
+        if matches!(run.role, Role::Event(_)) {
+            self.note_given(id, &run.given);
+        }
+        let Some(old) = run.resumes.clone() else {
+            return;
+        };
+        self.settle_reply(&old, Settled::Resumed(id.clone()));
+    }
+
+    fn note_given(&mut self, turn: &RunId, markers: &[Marker]) {
+        for child in self.told_in(markers) {
+            if let Some(completion) = self.completions.get_mut(&child)
+                && !completion.turns.contains(turn)
+            {
+                completion.turns.push(turn.clone());
+            }
+        }
+    }
+
+    pub(super) fn note_steer(&mut self, _: &SteerFacts) {}
+
+    pub(super) fn note_steered(&mut self, run: &RunId, markers: &[Marker]) {
+        self.note_given(run, markers);
+        for marker in markers {
+            if let Some(message) = self.messages.get_mut(marker).filter(|m| m.runs.is_empty()) {
+                message.runs.push(run.clone());
+            }
+        }
+    }
+
+    /// A turn ended: what it was given is told, if it ended well.
+    pub(super) fn settle_turn(&mut self, turn: &RunId, outcome: Outcome) {
+        if outcome != Outcome::Ok {
+            return;
+        }
+        let told: Vec<RunId> = self
+            .completions
+            .iter()
+            .filter(|(_, completion)| completion.turns.contains(turn))
+            .map(|(child, _)| child.clone())
+            .collect();
+        for child in told {
+            self.settle_completion(&child, Settled::ByTurn(turn.clone()));
+        }
+    }
+
+    pub(super) fn on_turn_failed(&mut self, _: &RunId) {}
+
+    pub(super) fn on_deliver(&mut self, deliver: &Deliver, entry: &Entry) {
+        let delivery = DeliveryFacts {
+            to: deliver.to.clone(),
+            markers: entry.markers.clone(),
+            key: deliver.key.clone(),
+            repeat: deliver.repeat,
+            state: DeliveryState::Pending,
+            asked: (self.index, self.now),
+            known: None,
+        };
+        self.deliveries.insert(deliver.delivery.clone(), delivery);
+    }
+
+    pub(super) fn on_receipt(&mut self, receipt: &Receipt) {
+        let now = self.now;
+        let Some(delivery) = self.deliveries.get_mut(&receipt.delivery) else {
+            return;
+        };
+        delivery.known = Some(now);
+        delivery.state = match receipt.outcome {
+            Delivered::Accepted { .. } => DeliveryState::Accepted,
+            Delivered::Refused {
+                permanent: true, ..
+            } => DeliveryState::RefusedForGood,
+            Delivered::Refused {
+                permanent: false, ..
+            } => DeliveryState::RefusedForNow,
+            Delivered::Unknown {} => DeliveryState::Unknown,
+        };
+        if delivery.state == DeliveryState::Accepted {
+            let (to, asked) = (delivery.to.clone(), delivery.asked.1);
+            self.touch_binding(&to, asked, now);
+        }
+    }
+
+    pub(super) fn on_posted(&mut self, _: &DeliveryId, at: &Address, entry: &Entry) {
+        for child in self.told_in(&entry.markers) {
+            if self.completions[&child].origins.contains(at) {
+                self.settle_completion(&child, Settled::Posted);
+            }
+        }
+        let mut arrived: Vec<RunId> = Vec::new();
+        for (run, reply) in &mut self.replies {
+            if reply.settled.is_some() || !reply.to.contains(at) {
+                continue;
+            }
+            let new = entry
+                .markers
+                .iter()
+                .filter(|marker| reply.words.contains(marker));
+            reply.arrived.extend(new.cloned());
+            if reply.words.iter().all(|word| reply.arrived.contains(word)) {
+                arrived.push(run.clone());
+            }
+        }
+        for run in arrived {
+            self.settle_reply(&run, Settled::Posted);
+        }
+        self.note_notice(at, &entry.markers);
+    }
+
+    /// A text that quotes a task or a message and holds no last words is the news of a failure.
+    fn note_notice(&mut self, at: &Address, markers: &[Marker]) {
+        let said = |marker: &Marker| {
+            self.born
+                .get(marker)
+                .is_some_and(|born| born.run().is_some())
+        };
+        if markers.iter().any(said) {
+            return;
+        }
+        let failed: Vec<RunId> = self
+            .replies
+            .iter()
+            .filter(|(run, reply)| {
+                let given = self
+                    .runs
+                    .get(*run)
+                    .map(|run| run.given.as_slice())
+                    .unwrap_or_default();
+                reply.to.contains(at) && markers.iter().any(|marker| given.contains(marker))
+            })
+            .map(|(run, _)| run.clone())
+            .collect();
+        for run in failed {
+            self.settle_reply(&run, Settled::Failed);
+        }
+    }
+
+    pub(super) fn on_recognised(&mut self, _: &DeliveryId) {}
+
+    pub(super) fn on_report(&mut self, report: &Report) {
+        match report {
+            Report::Failed { run, .. } => {
+                self.settle_completion(run, Settled::Failed);
+                self.settle_reply(run, Settled::Failed);
+                let turns = self
+                    .completions
+                    .get(run)
+                    .map(|c| c.turns.clone())
+                    .unwrap_or_default();
+                for turn in turns {
+                    self.settle_reply(&turn, Settled::Failed);
+                }
+            }
+            Report::Unbound {
+                address, reason, ..
+            } => self.note_said_unbound(address, *reason),
+            Report::Bound { .. } => (),
+        }
+    }
+
+    pub(super) fn on_crash(&mut self, lost: &[RunId]) {
+        for delivery in self.deliveries.values_mut() {
+            if delivery.state == DeliveryState::Pending {
+                delivery.state = DeliveryState::Untold;
+            }
+        }
+        let life = self.lives;
+        let waiting = self
+            .calls
+            .values()
+            .filter(|call| call.answer.is_none() && call.life == life);
+        self.owed -= waiting.count();
+        for id in lost {
+            let Some(run) = self.runs.get_mut(id).filter(|run| run.state.is_live()) else {
+                continue;
+            };
+            run.state = RunState::Lost;
+            let run = run.clone();
+            let since = (self.index, self.now);
+            match &run.role {
+                Role::Child(call) => self.owe_completion(id, call, &run, Outcome::Lost, since),
+                Role::Chat(message) => {
+                    self.owe_reply(id, run.origins.clone(), vec![message.clone()], since);
+                }
+                Role::Sent(_)
+                | Role::Plugin(_)
+                | Role::Event(_)
+                | Role::Internal
+                | Role::Unknown => (),
+            }
+        }
+    }
+}
+
+impl Owed<'_> {
+    fn since(&self) -> (usize, Time) {
+        match self {
+            Self::Completion(_, completion) => completion.ended,
+            Self::Reply(_, reply) => reply.since,
+        }
+    }
+
+    fn debt(&self) -> Debt {
+        let (since, at) = self.since();
+        let list = |addresses: &[Address]| {
+            let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
+            names.join(" and ")
+        };
+        let (who, what) = match self {
+            Self::Completion(run, c) => {
+                let requester = c
+                    .requester
+                    .as_ref()
+                    .map_or("its requester", SessionKey::as_str);
+                let markers = c.words.first().or(c.task.first());
+                let marker = markers
+                    .map(|m| format!(" {}", m.in_text()))
+                    .unwrap_or_default();
+                let what = format!(
+                    "the completion of run {run} ({}){marker}",
+                    c.outcome.as_str()
+                );
+                (format!("{requester} for {}", list(&c.origins)), what)
+            }
+            Self::Reply(run, reply) => {
+                let markers: Vec<String> = reply.words.iter().map(Marker::in_text).collect();
+                (
+                    list(&reply.to),
+                    format!("the words of run {run} {}", markers.join(" ")),
+                )
+            }
+        };
+        Debt {
+            who,
+            what,
+            since,
+            at,
+        }
+    }
+}

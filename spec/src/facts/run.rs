@@ -1,0 +1,309 @@
+//! Runs, the calls they make, and what is steered into them.
+
+use serde_json::Value;
+
+use super::{BornAs, Facts};
+use crate::address::Address;
+use crate::effect::{Answer, Memory, StartRun, SteerRun};
+use crate::id::{AgentId, CallId, Marker, RunId, SessionId, SessionKey, Text};
+use crate::stimulus::{
+    Call, Caller, InternalTurn, Outcome, RunEnded, RunProgress, RunStarted, Start, Steered,
+    Steering,
+};
+use crate::time::Time;
+use crate::trace::Entry;
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct RunFacts {
+    /// Its session.
+    pub key: SessionKey,
+    /// The gateway's name for the session's incarnation.
+    pub session_id: SessionId,
+    /// Its agent.
+    pub agent: AgentId,
+    /// What it remembered at the start.
+    pub memory: Memory,
+    /// What it is for.
+    pub role: Role,
+    /// The markers of its input, and of what was steered in and taken.
+    pub given: Vec<Marker>,
+    /// The addresses it answers to.
+    pub origins: Vec<Address>,
+    /// The run it says it replaces.
+    pub resumes: Option<RunId>,
+    /// Where it stands.
+    pub state: RunState,
+    /// The markers of its last words that were born with them.
+    pub words: Vec<Marker>,
+    /// The entry it was asked for in, and when.
+    pub asked: (usize, Time),
+}
+
+/// What a run is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// To answer a person's message, by its marker.
+    Chat(Marker),
+    /// To do the task of a spawn.
+    Child(CallId),
+    /// To answer what another session sent.
+    Sent(CallId),
+    /// To do what a plugin or administrator asked for.
+    Plugin(CallId),
+    /// To hear what became of a run.
+    Event(RunId),
+    /// A turn of the clockwork.
+    Internal,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// Asked for.
+    Asked,
+    /// Running.
+    Running,
+    /// Never started.
+    Refused,
+    /// Over.
+    Ended(Outcome),
+    /// A crash took it.
+    Lost,
+}
+
+impl RunState {
+    /// Whether it may still say something.
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Asked | Self::Running)
+    }
+}
+
+/// A call of a method.
+#[derive(Clone, Debug)]
+pub struct CallFacts {
+    /// Who called.
+    pub by: Caller,
+    /// The method.
+    pub method: Text,
+    /// The parameters.
+    pub params: Value,
+    /// The markers born in the parameters.
+    pub own: Vec<Marker>,
+    /// Where whoever called answers to.
+    pub origins: Vec<Address>,
+    /// The session that called.
+    pub session: Option<SessionKey>,
+    /// The first run that was given the parameters.
+    pub run: Option<RunId>,
+    /// The answer.
+    pub answer: Option<Value>,
+    /// Whether a thread was asked for while it waited.
+    pub asked_thread: bool,
+    /// The thread that was opened for it.
+    pub thread: Option<Address>,
+    /// The entry it was made in, and when.
+    pub made: (usize, Time),
+    /// How many lives the gateway had begun when it was made.
+    pub life: u32,
+}
+
+impl CallFacts {
+    /// The status of the answer.
+    pub fn status(&self) -> Option<&str> {
+        self.answer.as_ref()?.get("status")?.as_str()
+    }
+
+    /// Whether it was answered that it is done or will be.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.status(), Some("accepted" | "ok"))
+    }
+
+    /// A text parameter.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.params.get(name)?.as_str()
+    }
+
+    /// Whether a parameter is the boolean true.
+    pub fn is_true(&self, name: &str) -> bool {
+        self.params.get(name) == Some(&Value::Bool(true))
+    }
+}
+
+/// An attempt to steer.
+#[derive(Clone, Debug)]
+pub struct SteerFacts {
+    /// Into which run.
+    pub run: RunId,
+    /// The markers of the text.
+    pub markers: Vec<Marker>,
+    /// What came of it.
+    pub outcome: Option<Steering>,
+}
+
+impl Facts {
+    /// Whether a run will say nothing more.
+    pub fn is_over(&self, run: &RunId) -> bool {
+        self.runs.get(run).is_some_and(|run| !run.state.is_live())
+    }
+
+    /// The live runs of a session.
+    pub fn live_runs<'a>(
+        &'a self,
+        key: &'a SessionKey,
+    ) -> impl Iterator<Item = (&'a RunId, &'a RunFacts)> {
+        let session = self.sessions.get(key);
+        let runs = session.into_iter().flat_map(|session| session.runs.iter());
+        runs.filter_map(|id| Some((id, self.runs.get(id)?)))
+            .filter(|(_, run)| run.state.is_live())
+    }
+
+    pub(super) fn on_internal_turn(&mut self, turn: &InternalTurn, entry: &Entry) {
+        self.bear(&entry.own, &BornAs::Internal, &[]);
+        self.touch_session(&turn.session);
+    }
+
+    pub(super) fn on_call(&mut self, call: &Call, entry: &Entry) {
+        let caller = match &call.by {
+            Caller::Run(run) => self.runs.get(run),
+            Caller::Admin | Caller::Plugin => None,
+        };
+        let origins = caller.map(|run| run.origins.clone()).unwrap_or_default();
+        let session = caller.map(|run| run.key.clone());
+        self.bear(&entry.own, &BornAs::Parameter(call.call.clone()), &origins);
+        self.note_admin_call(call);
+        let facts = CallFacts {
+            by: call.by.clone(),
+            method: call.method.clone(),
+            params: call.params.clone(),
+            own: entry.own.clone(),
+            origins,
+            session,
+            run: None,
+            answer: None,
+            asked_thread: false,
+            thread: None,
+            made: (self.index, entry.at),
+            life: self.lives,
+        };
+        self.owed += 1;
+        if self
+            .calls
+            .insert(call.call.clone(), facts)
+            .is_some_and(|old| old.answer.is_none())
+        {
+            self.owed -= 1;
+        }
+    }
+
+    pub(super) fn on_answer(&mut self, answer: &Answer, _: &Entry) {
+        let Some(call) = self.calls.get_mut(&answer.call) else {
+            return;
+        };
+        if call.answer.is_none() && call.life == self.lives {
+            self.owed -= 1;
+        }
+        call.answer = Some(answer.result.clone());
+        self.on_spawn_answered(&answer.call);
+    }
+
+    pub(super) fn on_start_run(&mut self, start: &StartRun, entry: &Entry) {
+        let role = self.role_of(&entry.markers);
+        if let Role::Child(call) | Role::Sent(call) | Role::Plugin(call) = &role
+            && let Some(call) = self.calls.get_mut(call)
+        {
+            call.run.get_or_insert_with(|| start.run.clone());
+        }
+        let run = RunFacts {
+            key: start.session_key.clone(),
+            session_id: start.session_id.clone(),
+            agent: start.agent.clone(),
+            memory: start.memory.clone(),
+            origins: self.origins_of(&entry.markers),
+            given: entry.markers.clone(),
+            resumes: start.resumes.clone(),
+            role,
+            state: RunState::Asked,
+            words: Vec::new(),
+            asked: (self.index, entry.at),
+        };
+        self.note_session_run(&start.run, &run);
+        self.note_telling(&start.run, &run);
+        self.runs.insert(start.run.clone(), run);
+    }
+
+    pub(super) fn on_run_started(&mut self, started: &RunStarted) {
+        let Some(run) = self
+            .runs
+            .get_mut(&started.run)
+            .filter(|run| run.state.is_live())
+        else {
+            return;
+        };
+        match started.outcome {
+            Start::Started => run.state = RunState::Running,
+            Start::Refused => {
+                run.state = RunState::Refused;
+                self.on_turn_failed(&started.run);
+            }
+            Start::Unknown => (),
+        }
+    }
+
+    pub(super) fn on_run_progress(&mut self, progress: &RunProgress, entry: &Entry) {
+        let origins = self.runs.get(&progress.run).map(|run| run.origins.clone());
+        let what = BornAs::Progress(progress.run.clone());
+        self.bear(&entry.own, &what, &origins.unwrap_or_default());
+    }
+
+    pub(super) fn on_run_ended(&mut self, ended: &RunEnded, entry: &Entry) {
+        let known = self.runs.get(&ended.run);
+        let origins = known.map(|run| run.origins.clone()).unwrap_or_default();
+        self.bear(&entry.own, &BornAs::LastWords(ended.run.clone()), &origins);
+        let Some(run) = self
+            .runs
+            .get_mut(&ended.run)
+            .filter(|run| run.state.is_live())
+        else {
+            return;
+        };
+        run.state = RunState::Ended(ended.outcome);
+        run.words.clone_from(&entry.own);
+        self.settle_turn(&ended.run, ended.outcome);
+        self.begin_owing(ended, entry);
+    }
+
+    pub(super) fn on_steer_run(&mut self, steer: &SteerRun, entry: &Entry) {
+        let facts = SteerFacts {
+            run: steer.run.clone(),
+            markers: entry.markers.clone(),
+            outcome: None,
+        };
+        self.note_steer(&facts);
+        self.steers.insert(steer.steer.clone(), facts);
+    }
+
+    pub(super) fn on_steered(&mut self, steered: &Steered) {
+        let Some(steer) = self.steers.get_mut(&steered.steer) else {
+            return;
+        };
+        steer.outcome = Some(steered.outcome);
+        if steered.outcome == Steering::Refused {
+            return;
+        }
+        let (id, markers) = (steer.run.clone(), steer.markers.clone());
+        let origins = self.origins_of(&markers);
+        self.note_steered(&id, &markers);
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        run.given.extend(markers);
+        for origin in origins {
+            if !run.origins.contains(&origin) {
+                run.origins.push(origin);
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What must not reach whom.
+
+use super::{Checker, Keyword, Kind, Rule, Sink};
+use crate::address::Address;
+use crate::effect::{Deliver, Effect};
+use crate::facts::{Born, BornAs, Facts};
+use crate::id::Marker;
+use crate::profile::Family;
+use crate::trace::{Entry, What};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        rule(
+            "isolation.conversations",
+            "Nothing said or produced in one conversation reaches another, except along a send, \
+             spawn, message or relay that was asked for.",
+            &["R4.6", "I-05", "MD-021"],
+            || Box::new(Leak { judges: judges_all }),
+        ),
+        rule(
+            "isolation.people",
+            "Nobody in a private chat receives an output caused by another's message or run, under \
+             any dmScope; under scopes other than main, also no text that repeats the other's \
+             markers.",
+            &["I-05", "MD-021", "H-15"],
+            || {
+                Box::new(Leak {
+                    judges: judges_people,
+                })
+            },
+        ),
+        rule(
+            "isolation.accounts",
+            "Nothing of one account is delivered by another: an answer never goes out through \
+             \"default\" because that is what was at hand.",
+            &["MD-007", "H-2", "H-13"],
+            || {
+                Box::new(Leak {
+                    judges: judges_accounts,
+                })
+            },
+        ),
+    ]
+}
+
+fn rule(
+    id: &'static str,
+    text: &'static str,
+    sources: &'static [&'static str],
+    checker: fn() -> Box<dyn Checker>,
+) -> Rule {
+    Rule {
+        id,
+        family: Family::Isolation,
+        keyword: Keyword::Must,
+        text,
+        sources,
+        dials: &[],
+        sees: &[Kind::Deliver],
+        checker: Some(checker),
+        relation: None,
+    }
+}
+
+/// Looks at every attempt to deliver, arrived or not.
+struct Leak {
+    /// Whether the rule has a say where a text from the first address is meant for the second.
+    judges: fn(&Facts, &Address, &Address) -> bool,
+}
+
+fn judges_all(_: &Facts, _: &Address, _: &Address) -> bool {
+    true
+}
+
+fn judges_people(facts: &Facts, from: &Address, to: &Address) -> bool {
+    facts.is_direct(from) && facts.is_direct(to)
+}
+
+fn judges_accounts(_: &Facts, from: &Address, to: &Address) -> bool {
+    from.channel == to.channel && from.account != to.account
+}
+
+impl Checker for Leak {
+    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        let What::Effect(Effect::Deliver(deliver)) = &entry.what else {
+            return;
+        };
+        let Some(carrier) = facts.carrier(&entry.markers) else {
+            return;
+        };
+        let carried = facts.may_stand(&facts.born[carrier], &deliver.to);
+        let mut witnessed = false;
+        for marker in &entry.markers {
+            let Some(born) = facts.born.get(marker) else {
+                continue;
+            };
+            let stands = facts.may_stand(born, &deliver.to);
+            for from in born
+                .origins
+                .iter()
+                .filter(|from| (self.judges)(facts, from, &deliver.to))
+            {
+                // Memory may be shared where an address is not: what is repeated in an answer that
+                // belongs here comes from there.
+                let remembered =
+                    marker != carrier && carried && facts.share_memory(from, &deliver.to);
+                if stands || remembered || *from == deliver.to && marker != carrier {
+                    witnessed = true;
+                } else {
+                    let right = format!("{} stays in {from}", marker.in_text());
+                    sink.fail(leak(deliver, marker, born, from), right);
+                }
+            }
+        }
+        // A text that went where it belongs is a witness for whoever could have had it instead.
+        if witnessed || carried && facts.has_other_conversation(&deliver.to, self.judges) {
+            sink.witness();
+        }
+    }
+}
+
+fn leak(deliver: &Deliver, marker: &Marker, born: &Born, from: &Address) -> String {
+    let what = match &born.what {
+        BornAs::Message { from, .. } => format!("what {from} wrote"),
+        BornAs::Parameter(_) => "what an agent asked for".to_owned(),
+        BornAs::Internal => "the text of an internal turn".to_owned(),
+        BornAs::Progress(run) => format!("the progress of run {run}"),
+        BornAs::LastWords(run) => format!("the words of run {run}"),
+    };
+    let (delivery, to) = (&deliver.delivery, &deliver.to);
+    format!(
+        "delivery {delivery} takes {what} {} from {from} to {to}",
+        marker.in_text()
+    )
+}
