@@ -7,6 +7,7 @@ mod fault;
 mod fixture;
 mod script;
 mod step;
+mod unmet;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,7 @@ pub use fault::{
 pub use fixture::{Fixture, FixtureError};
 pub use script::{Action, Ending, MethodCall, SendText, SendTo, Spawn};
 pub use step::{AdminVerb, Anchor, Crash, CrashPoint, RunsAfterCrash, Say, Step, Verb, When};
+pub use unmet::{Unmet, unmet};
 
 /// One story, complete.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
