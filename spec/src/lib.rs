@@ -20,3 +20,6 @@ pub mod time;
 pub mod trace;
 pub mod verdict;
 pub mod wire;
+
+#[cfg(test)]
+mod story;

@@ -210,7 +210,12 @@ impl Facts {
     }
 
     pub(super) fn on_start_run(&mut self, start: &StartRun, entry: &Entry) {
-        let role = self.role_of(&entry.markers);
+        // A run that replaces another is for what that one was for.
+        let replaced = start.resumes.as_ref().and_then(|run| self.runs.get(run));
+        let role = match replaced {
+            Some(replaced) => replaced.role.clone(),
+            None => self.role_of(&entry.markers),
+        };
         if let Role::Child(call) | Role::Sent(call) | Role::Plugin(call) = &role
             && let Some(call) = self.calls.get_mut(call)
         {
