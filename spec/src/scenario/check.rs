@@ -1,10 +1,16 @@
 //! Whether a scenario makes sense: every name it uses is defined in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
+use super::fixture::reword;
+use super::position::{Part, escape};
+use super::step::StepNumber;
 use super::{Action, Expectation, Fault, Scenario, SendTo, SessionRef, Verb, Where};
 use crate::calendar::{Calendar, CalendarError};
 use crate::id::Marker;
+use crate::profile::Profile;
 
 /// Something that makes no sense, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,27 +26,58 @@ pub(super) fn problems(scenario: &Scenario, channels: &[&str]) -> Vec<Problem> {
     let mut check = Check {
         scenario,
         names: scenario.names(),
+        given: BTreeSet::new(),
         runs_once: BTreeSet::new(),
         problems: Vec::new(),
     };
     check.calendar();
     check.channels(channels);
-    check.names_are_unique();
+    check.dials("/dials", &scenario.dials);
     for (index, fault) in scenario.faults.iter().enumerate() {
         check.fault(&format!("/faults/{index}"), fault);
     }
     for (index, step) in scenario.steps.iter().enumerate() {
-        check.verb(&format!("/steps/{index}"), &step.verb);
+        check.verb(
+            &format!("/steps/{index}"),
+            &StepNumber::top(index),
+            &step.verb,
+        );
     }
     for (index, expect) in scenario.expect.iter().enumerate() {
-        check.expectation(&format!("/expect/{index}"), &expect.what);
+        let at = format!("/expect/{index}");
+        check.expectation(&at, &expect.what);
+        check.dials(&format!("{at}/where"), &expect.where_dials);
     }
     check.problems
 }
 
+/// What a name may have meant, else every name there is.
+pub(super) fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
+    let known: BTreeSet<&str> = known.collect();
+    let nearest = known
+        .iter()
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .filter(|&(distance, other)| distance <= 3 && distance < other.chars().count())
+        .min();
+    match (nearest, known.is_empty()) {
+        (Some((_, near)), _) => format!("did you mean {near:?}?"),
+        (None, true) => "there is none".to_owned(),
+        (None, false) => {
+            let list: Vec<String> = known.iter().map(|name| format!("{name:?}")).collect();
+            let verb = if list.len() == 1 { "is" } else { "are" };
+            format!("there {verb} {}", list.join(", "))
+        }
+    }
+}
+
+/// What an expectation can say of an agent's memory.
+const MEMORY: [&str; 2] = ["fresh", "continue"];
+
 struct Check<'a> {
     scenario: &'a Scenario,
     names: Vec<Marker>,
+    /// The names given so far.
+    given: BTreeSet<String>,
     runs_once: BTreeSet<&'a str>,
     problems: Vec<Problem>,
 }
@@ -57,20 +94,7 @@ impl<'a> Check<'a> {
         name: &str,
         known: impl Iterator<Item = &'n str>,
     ) {
-        let known: BTreeSet<&str> = known.collect();
-        let nearest = known
-            .iter()
-            .map(|other| (strsim::damerau_levenshtein(name, other), other))
-            .filter(|&(distance, _)| distance <= 3)
-            .min();
-        let help = match (nearest, known.is_empty()) {
-            (Some((_, near)), _) => format!("did you mean {near:?}?"),
-            (None, true) => "there is none".to_owned(),
-            (None, false) => {
-                let list: Vec<String> = known.iter().map(|name| format!("{name:?}")).collect();
-                format!("there is {}", list.join(", "))
-            }
-        };
+        let help = did_you_mean(name, known);
         self.wrong(pointer, format!("there is no {kind} {name:?}; {help}"));
     }
 
@@ -93,8 +117,8 @@ impl<'a> Check<'a> {
             let like = form.like.as_deref().unwrap_or(name.as_str());
             if form.capabilities.is_none() && !known.contains(&like) {
                 let pointer = match form.like {
-                    Some(_) => format!("/channels/{name}/like"),
-                    None => format!("/channels/{name}"),
+                    Some(_) => format!("/channels/{}/like", escape(name.as_str())),
+                    None => format!("/channels/{}", escape(name.as_str())),
                 };
                 self.unknown(pointer, "channel profile", like, known.iter().copied());
             }
@@ -112,7 +136,7 @@ impl<'a> Check<'a> {
             if !scenario.channels.contains_key(channel) && !known.contains(&channel) {
                 let own = scenario.channels.keys().map(|name| name.as_str());
                 let all: Vec<&str> = own.chain(known.iter().copied()).collect();
-                let pointer = format!("/{part}/{name}/channel");
+                let pointer = format!("/{part}/{}/channel", escape(name));
                 self.unknown(pointer, "channel", channel, all.into_iter());
             }
         }
@@ -122,20 +146,30 @@ impl<'a> Check<'a> {
             .filter(|name| scenario.people.contains_key(name.as_str()))
         {
             self.wrong(
-                format!("/places/{name}"),
+                format!("/places/{}", escape(name)),
                 format!("{name:?} is a person too; name the place otherwise"),
             );
         }
     }
 
-    fn names_are_unique(&mut self) {
-        let mut seen = BTreeSet::new();
-        for name in self.names.clone() {
-            if !seen.insert(name.clone()) {
-                self.wrong(
-                    "/steps".to_owned(),
-                    format!("two things are named {:?}", name.as_str()),
-                );
+    /// A name is given once; a step's own name is made from its number where it has none.
+    fn names_once(&mut self, pointer: String, name: &str) {
+        if !self.given.insert(name.to_owned()) {
+            let what = format!("something before this is named {name:?} too; name it otherwise");
+            self.wrong(pointer, what);
+        }
+    }
+
+    fn dials(&mut self, at: &str, dials: &BTreeMap<String, Value>) {
+        for (name, value) in dials {
+            let one = BTreeMap::from([(name.clone(), value.clone())]);
+            if let Err(wrong) = Profile::target().with(&one) {
+                let (part, what) = reword(&wrong.to_string());
+                let what = match part {
+                    Part::Key => format!("in the dials {what}"),
+                    Part::Value => format!("for the dial {name:?} {what}"),
+                };
+                self.wrong(format!("{at}/{}", escape(name)), what);
             }
         }
     }
@@ -224,7 +258,10 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn verb(&mut self, at: &str, verb: &'a Verb) {
+    fn verb(&mut self, at: &str, number: &StepNumber, verb: &'a Verb) {
+        if let Some(name) = verb.name(number) {
+            self.names_once(format!("{at}/as"), &name);
+        }
         match verb {
             Verb::Says(say) => {
                 if !self.scenario.people.contains_key(&say.person) {
@@ -256,7 +293,8 @@ impl<'a> Check<'a> {
             }
             Verb::AtOnce(verbs) => {
                 for (index, verb) in verbs.iter().enumerate() {
-                    self.verb(&format!("{at}/at_once/{index}"), verb);
+                    let at = format!("{at}/at_once/{index}");
+                    self.verb(&at, &number.part(index), verb);
                 }
             }
             Verb::Runs { .. } | Verb::Restarts(_) | Verb::Configures(_) | Verb::Note(_) => (),
@@ -269,12 +307,14 @@ impl<'a> Check<'a> {
             let at = format!("{at}/{index}");
             match action {
                 Action::Spawn(spawn) => {
+                    self.names_once(format!("{at}/spawn/as"), &spawn.name);
                     self.script(
                         &format!("{at}/spawn/agent"),
                         spawn.agent.as_deref().unwrap_or_default(),
                     );
                 }
                 Action::Send(send) => {
+                    self.names_once(format!("{at}/send/as"), &send.name);
                     if let SendTo::Session(session) = &send.to {
                         self.session(format!("{at}/send/to"), session);
                     }
@@ -283,8 +323,8 @@ impl<'a> Check<'a> {
                         send.agent.as_deref().unwrap_or_default(),
                     );
                 }
-                Action::Call(_)
-                | Action::Wait(_)
+                Action::Call(call) => self.names_once(format!("{at}/call/as"), &call.name),
+                Action::Wait(_)
                 | Action::Progress(_)
                 | Action::Recall(_)
                 | Action::Reword(_)
@@ -309,10 +349,17 @@ impl<'a> Check<'a> {
                 text,
                 to,
                 not_to,
+                memory,
                 remembers,
                 forgets,
-                ..
             } => {
+                if let Some(word) = memory.as_deref().filter(|word| !MEMORY.contains(word)) {
+                    let help = did_you_mean(word, MEMORY.into_iter());
+                    self.wrong(
+                        format!("{at}/memory"),
+                        format!("{word:?} is no memory; {help}"),
+                    );
+                }
                 self.name(format!("{at}/given"), text);
                 for (field, session) in [("to", to), ("not_to", not_to)] {
                     if let Some(session) = session {

@@ -175,15 +175,11 @@ impl TryFrom<ExpectForm> for Expect {
             return Ok(Self { what, where_dials });
         }
         let left = serde_json::to_value(&form).map_err(|error| error.to_string())?;
-        let keys: Vec<_> = left
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(key, _)| key)
-            .collect();
+        let left = left.as_object().into_iter().flatten();
+        let keys: Vec<String> = left.map(|(key, _)| format!("`{key}`")).collect();
         Err(format!(
-            "this expectation has `{}` beside what it takes",
-            keys[0]
+            "this expectation has {} beside what it takes",
+            keys.join(", ")
         ))
     }
 }
@@ -254,7 +250,7 @@ impl ExpectForm {
 
 impl From<Expect> for ExpectForm {
     fn from(expect: Expect) -> Self {
-        let empty = Self {
+        let mut form = Self {
             where_dials: expect.where_dials,
             ..Self::default()
         };
@@ -264,24 +260,16 @@ impl From<Expect> for ExpectForm {
                 of,
                 times,
                 marked,
-            } => Self {
-                told: Some(place),
-                of: Some(of),
-                times,
-                marked,
-                ..empty
-            },
-            Expectation::NeverTold { place, of } => Self {
-                never_told: Some(place),
-                of: Some(of),
-                ..empty
-            },
-            Expectation::Answered { call, status, says } => Self {
-                answered: Some(call),
-                status,
-                says,
-                ..empty
-            },
+            } => {
+                (form.told, form.of) = (Some(place), Some(of));
+                (form.times, form.marked) = (times, marked);
+            }
+            Expectation::NeverTold { place, of } => {
+                (form.never_told, form.of) = (Some(place), Some(of));
+            }
+            Expectation::Answered { call, status, says } => {
+                (form.answered, form.status, form.says) = (Some(call), status, says);
+            }
             Expectation::Given {
                 text,
                 to,
@@ -289,39 +277,23 @@ impl From<Expect> for ExpectForm {
                 memory,
                 remembers,
                 forgets,
-            } => Self {
-                given: Some(text),
-                to,
-                not_to,
-                memory,
-                remembers,
-                forgets,
-                ..empty
-            },
-            Expectation::NeverGiven { text } => Self {
-                never_given: Some(text),
-                ..empty
-            },
+            } => {
+                (form.given, form.to, form.not_to) = (Some(text), to, not_to);
+                (form.memory, form.remembers, form.forgets) = (memory, remembers, forgets);
+            }
+            Expectation::NeverGiven { text } => form.never_given = Some(text),
             Expectation::Posted {
                 place,
                 says,
                 at,
                 times,
-            } => Self {
-                posted: Some(place),
-                says: Some(says),
-                at,
-                times,
-                ..empty
-            },
-            Expectation::Failed { run } => Self {
-                failed: Some(run),
-                ..empty
-            },
-            Expectation::Threads { count } => Self {
-                threads: Some(count),
-                ..empty
-            },
+            } => {
+                (form.posted, form.says) = (Some(place), Some(says));
+                (form.at, form.times) = (at, times);
+            }
+            Expectation::Failed { run } => form.failed = Some(run),
+            Expectation::Threads { count } => form.threads = Some(count),
         }
+        form
     }
 }

@@ -5,6 +5,7 @@ mod check;
 mod expect;
 mod fault;
 mod fixture;
+mod position;
 mod script;
 mod step;
 mod unmet;
@@ -29,7 +30,9 @@ pub use fault::{
 };
 pub use fixture::{Fixture, FixtureError};
 pub use script::{Action, Ending, MethodCall, SendText, SendTo, Spawn};
-pub use step::{AdminVerb, Anchor, Crash, CrashPoint, RunsAfterCrash, Say, Step, Verb, When};
+pub use step::{
+    AdminVerb, Anchor, Crash, CrashPoint, RunsAfterCrash, Say, Step, StepNumber, Verb, When,
+};
 pub use unmet::{Unmet, unmet};
 
 /// One story, complete.

@@ -358,7 +358,7 @@ impl Seen<'_> {
             false => format!(", at {}", when.join(" and at ")),
         };
         let wanted = wanted(count);
-        let right = time.map_or(format!("{wanted}"), |time| {
+        let right = time.map_or(wanted.clone(), |time| {
             format!("{wanted}, at {}", Time::ZERO + time)
         });
         against(

@@ -161,15 +161,12 @@ impl<'a> Seen<'a> {
             let What::Stimulus(stimulus) = &entry.what else {
                 continue;
             };
-            match stimulus {
-                Stimulus::RunStarted(started) if started.outcome != Start::Started => {
-                    never.insert(&started.run);
-                }
-                stimulus => {
-                    if let Some(run) = spoke(stimulus) {
-                        never.remove(run);
-                    }
-                }
+            if let Stimulus::RunStarted(started) = stimulus
+                && started.outcome != Start::Started
+            {
+                never.insert(&started.run);
+            } else if let Some(run) = spoke(stimulus) {
+                never.remove(run);
             }
         }
         never
@@ -340,8 +337,8 @@ impl<'a> Seen<'a> {
             );
             is_output
                 && entry.own.first().is_some_and(|own| !first.contains(own))
-                && first.iter().all(|marker| whole(marker))
-                && next.iter().all(|marker| whole(marker))
+                && first.iter().all(whole)
+                && next.iter().all(whole)
         };
         first.is_disjoint(next) && self.trace.entries.iter().any(fits)
     }
