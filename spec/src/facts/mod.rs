@@ -27,7 +27,7 @@ pub use binding::{BindingFacts, BindingId};
 pub use provenance::{Born, BornAs};
 pub use relay::{Completion, DeliveryFacts, DeliveryState, Owed, Reply, Settled};
 pub use run::{CallFacts, Role, RunFacts, RunState, SteerFacts};
-pub use session::{MessageFacts, SessionFacts};
+pub use session::{MessageFacts, SessionBefore, SessionFacts};
 
 /// Everything known so far. It is brought up to date with an entry before checkers see it.
 #[derive(Debug)]

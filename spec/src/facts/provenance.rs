@@ -1,9 +1,9 @@
 //! Where texts come from, and where they may go.
 
-use super::{Facts, Role};
+use super::{Facts, Role, RunState};
 use crate::address::{Address, Place};
 use crate::config::DmScope;
-use crate::id::{CallId, Marker, PersonId, RunId};
+use crate::id::{CallId, Marker, PersonId, RunId, SessionKey};
 
 /// A text, known by its marker.
 #[derive(Clone, Debug)]
@@ -150,8 +150,8 @@ impl Facts {
         }
     }
 
-    /// What a run is for, by the latest-born text it was given.
-    pub(super) fn role_of(&self, input: &[Marker]) -> Role {
+    /// What a run in a session is for, by the latest-born text it was given.
+    pub(super) fn role_of(&self, input: &[Marker], key: &SessionKey) -> Role {
         let Some(marker) = self.latest(input) else {
             return Role::Unknown;
         };
@@ -159,16 +159,25 @@ impl Facts {
             BornAs::Message { .. } => Role::Chat(marker.clone()),
             BornAs::Internal => Role::Internal,
             BornAs::Progress(run) | BornAs::LastWords(run) => Role::Event(run.clone()),
-            BornAs::Parameter(call) => self.role_of_parameter(call),
+            BornAs::Parameter(call) => self.role_of_parameter(call, key),
         }
     }
 
-    fn role_of_parameter(&self, id: &CallId) -> Role {
+    fn role_of_parameter(&self, id: &CallId, key: &SessionKey) -> Role {
         let Some(call) = self.calls.get(id) else {
             return Role::Unknown;
         };
-        // Once the run it was for has ended, its words come back in a notice of that.
-        if let Some(run) = call.run.as_ref().filter(|run| self.is_over(run)) {
+        // Once the run it was for has ended, its words come back in a notice of that. In the
+        // session of a run that never came to its end it is another try.
+        let again = |run: &RunId| {
+            let run = self.runs.get(run);
+            run.is_some_and(|run| {
+                run.key == *key && matches!(run.state, RunState::Refused | RunState::Lost)
+            })
+        };
+        if let Some(run) = call.run.as_ref().filter(|run| self.is_over(run))
+            && !again(run)
+        {
             return Role::Event(run.clone());
         }
         match call.method.as_str() {

@@ -34,6 +34,8 @@ pub struct RunFacts {
     pub resumes: Option<RunId>,
     /// Where it stands.
     pub state: RunState,
+    /// Whether the gateway was told that nobody knows if it started.
+    pub start_unknown: bool,
     /// The markers of its last words that were born with them.
     pub words: Vec<Marker>,
     /// The entry it was asked for in, and when.
@@ -108,6 +110,8 @@ pub struct CallFacts {
     pub made: (usize, Time),
     /// How many lives the gateway had begun when it was made.
     pub life: u32,
+    /// The entry it was answered in, and when.
+    pub answered: Option<(usize, Time)>,
 }
 
 impl CallFacts {
@@ -187,6 +191,7 @@ impl Facts {
             thread: None,
             made: (self.index, entry.at),
             life: self.lives,
+            answered: None,
         };
         self.owed += 1;
         if self
@@ -206,20 +211,25 @@ impl Facts {
             self.owed -= 1;
         }
         call.answer = Some(answer.result.clone());
+        call.answered = Some((self.index, self.now));
+        self.note_admin_answer(&answer.call);
         self.on_spawn_answered(&answer.call);
     }
 
     pub(super) fn on_start_run(&mut self, start: &StartRun, entry: &Entry) {
-        // A run that replaces another is for what that one was for.
-        let replaced = start.resumes.as_ref().and_then(|run| self.runs.get(run));
-        let role = match replaced {
-            Some(replaced) => replaced.role.clone(),
-            None => self.role_of(&entry.markers),
+        // What takes the place of a run is for what that run was for.
+        let replaced = start.resumes.as_ref().and_then(|old| self.runs.get(old));
+        let role = match replaced.map(|old| old.role.clone()) {
+            Some(role) if role != Role::Unknown => role,
+            _ => self.role_of(&entry.markers, &start.session_key),
         };
         if let Role::Child(call) | Role::Sent(call) | Role::Plugin(call) = &role
             && let Some(call) = self.calls.get_mut(call)
         {
-            call.run.get_or_insert_with(|| start.run.clone());
+            let over = |run: &RunId| self.runs.get(run).is_some_and(|run| !run.state.is_live());
+            if call.run.as_ref().is_none_or(over) {
+                call.run = Some(start.run.clone());
+            }
         }
         let run = RunFacts {
             key: start.session_key.clone(),
@@ -231,6 +241,7 @@ impl Facts {
             resumes: start.resumes.clone(),
             role,
             state: RunState::Asked,
+            start_unknown: false,
             words: Vec::new(),
             asked: (self.index, entry.at),
         };
@@ -251,9 +262,10 @@ impl Facts {
             Start::Started => run.state = RunState::Running,
             Start::Refused => {
                 run.state = RunState::Refused;
+                self.forget_session_run(&started.run);
                 self.on_turn_failed(&started.run);
             }
-            Start::Unknown => (),
+            Start::Unknown => run.start_unknown = true,
         }
     }
 
@@ -276,6 +288,8 @@ impl Facts {
         };
         run.state = RunState::Ended(ended.outcome);
         run.words.clone_from(&entry.own);
+        let key = run.key.clone();
+        self.brush_session(&key);
         self.settle_turn(&ended.run, ended.outcome);
         self.begin_owing(ended, entry);
     }
@@ -301,6 +315,7 @@ impl Facts {
         let (id, markers) = (steer.run.clone(), steer.markers.clone());
         let origins = self.origins_of(&markers);
         self.note_steered(&id, &markers);
+        self.note_interaction(&id, &markers);
         let Some(run) = self.runs.get_mut(&id) else {
             return;
         };

@@ -1,10 +1,10 @@
 //! Sessions as they can be seen from outside, and the messages that people write.
 
-use super::{BornAs, Facts, Role, RunFacts};
+use super::{BornAs, Facts, Role, RunFacts, RunState};
 use crate::address::Address;
 use crate::address::Place;
 use crate::effect::{Drop, Memory};
-use crate::id::{Marker, MessageId, PersonId, RunId, SessionKey, Text};
+use crate::id::{CallId, Marker, MessageId, PersonId, RunId, SessionKey, Text};
 use crate::stimulus::{Author, Call, Inbound, Open};
 use crate::time::Time;
 use crate::trace::Entry;
@@ -14,30 +14,73 @@ use crate::trace::Entry;
 pub struct SessionFacts {
     /// Runs on its key in its present incarnation, and any that are still live.
     pub runs: Vec<RunId>,
-    /// When its incarnation began; `None` before its first run.
+    /// When its incarnation began at the latest; `None` before its first run.
     pub started_at: Option<Time>,
-    /// When a person last wrote to it on the chat path.
+    /// When its incarnation began at the earliest.
+    pub started_from: Option<Time>,
+    /// When a person last wrote to it on the chat path, at the latest.
     pub interacted_at: Option<Time>,
-    /// When anything last happened to it.
+    /// When a person last wrote to it on the chat path, at the earliest.
+    pub interacted_from: Option<Time>,
+    /// When anything last happened to it for certain.
     pub written_at: Time,
+    /// When anything that may count was last seen of it.
+    pub written_to: Time,
     /// Something that ends its incarnation was asked for since its last run: `/new`, `/reset`, a
     /// reset or a delete.
     pub told_to_forget: bool,
+    /// When that was.
+    pub told_at: Option<Time>,
+    /// It was deleted since its last run.
+    pub deleted: bool,
     /// The state before the run that was asked for last, for checkers to compare with.
     pub before: Option<Box<SessionBefore>>,
+}
+
+impl SessionFacts {
+    fn as_before(&self, uncertain: bool) -> SessionBefore {
+        SessionBefore {
+            started_at: self.started_at,
+            started_from: self.started_from,
+            interacted_at: self.interacted_at,
+            interacted_from: self.interacted_from,
+            written_at: self.written_at,
+            written_to: self.written_to,
+            told_to_forget: self.told_to_forget,
+            deleted: self.deleted,
+            uncertain,
+        }
+    }
 }
 
 /// A session as it was just before its last run was asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SessionBefore {
-    /// When its incarnation had begun; `None` if it had no run.
+    /// When its incarnation had begun at the latest; `None` if it had no run.
     pub started_at: Option<Time>,
-    /// When a person had last written to it.
+    /// When its incarnation had begun at the earliest.
+    pub started_from: Option<Time>,
+    /// When a person had last written to it, at the latest.
     pub interacted_at: Option<Time>,
-    /// When anything had last happened to it.
+    /// When a person had last written to it, at the earliest.
+    pub interacted_from: Option<Time>,
+    /// When anything had last happened to it for certain.
     pub written_at: Time,
+    /// When anything that may count had last been seen of it.
+    pub written_to: Time,
     /// Whether it had been told to forget.
     pub told_to_forget: bool,
+    /// Whether it had been deleted.
+    pub deleted: bool,
+    /// Whether nobody can tell which memory it had: a fresh start of it was lost.
+    pub uncertain: bool,
+}
+
+impl SessionBefore {
+    /// Whether its agent had something to remember.
+    pub fn is_known(&self) -> bool {
+        self.started_at.is_some() && !self.deleted
+    }
 }
 
 /// A message that somebody wrote.
@@ -106,14 +149,39 @@ impl Facts {
             runs: Vec::new(),
             dropped: false,
         };
-        if message.asks_fresh()
-            && inbound.authorised
-            && let Some(key) = self.session_at(&inbound.at).cloned()
+        if message.asks_fresh() && inbound.authorised {
+            if let Some(key) = self.session_for(&inbound.at).cloned() {
+                self.tell_to_forget(key.as_str());
+            }
+        } else if message.is_command()
+            && let Some(key) = self.session_for(&inbound.at).cloned()
             && let Some(session) = self.sessions.get_mut(&key)
         {
-            session.told_to_forget = true;
+            // Whether a control command is an interaction is the gateway's affair.
+            session.interacted_at = session.interacted_at.max(Some(entry.at));
+            session.written_to = entry.at;
         }
-        self.messages.insert(marker.clone(), message);
+        // The same message again changes nothing of what is known of it.
+        self.messages.entry(marker.clone()).or_insert(message);
+    }
+
+    /// The session that messages at an address belong to or will: also that of another direct
+    /// conversation which shares it.
+    fn session_for(&self, at: &Address) -> Option<&SessionKey> {
+        self.session_at(at).or_else(|| {
+            let mut others = self.home.iter();
+            let shared = others.find(|(other, _)| self.share_memory(at, other))?;
+            Some(shared.1)
+        })
+    }
+
+    fn tell_to_forget(&mut self, key: &str) {
+        let now = self.now;
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.told_to_forget = true;
+            session.told_at.get_or_insert(now);
+            session.written_to = now;
+        }
     }
 
     /// The session that messages at an address belong to, as far as that is known: the one bound
@@ -145,37 +213,74 @@ impl Facts {
         let now = self.now;
         if let Some(session) = self.sessions.get_mut(key) {
             session.written_at = now;
+            session.written_to = now;
+        }
+    }
+
+    /// Something happened to a session that may or may not count as a write.
+    pub(super) fn brush_session(&mut self, key: &SessionKey) {
+        let now = self.now;
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.written_to = now;
         }
     }
 
     pub(super) fn note_admin_call(&mut self, call: &Call) {
-        let forgets = matches!(call.method.as_str(), "sessions.reset" | "sessions.delete");
         let key = call.params.get("key").and_then(|key| key.as_str());
-        if forgets && let Some(session) = key.and_then(|key| self.sessions.get_mut(key)) {
-            session.told_to_forget = true;
+        if matches!(call.method.as_str(), "sessions.reset" | "sessions.delete")
+            && let Some(key) = key
+        {
+            self.tell_to_forget(key);
+        }
+    }
+
+    /// An administrator's call was answered: what was deleted is gone from here on.
+    pub(super) fn note_admin_answer(&mut self, call: &CallId) {
+        let Some(call) = self.calls.get(call) else {
+            return;
+        };
+        let refused = matches!(call.status(), Some("error" | "forbidden"));
+        let deletes = call.method == "sessions.delete";
+        let Some(key) = call.text("key").map(str::to_owned) else {
+            return;
+        };
+        if refused || !(deletes || call.method == "sessions.reset") {
+            return;
+        }
+        self.tell_to_forget(&key);
+        if let Some(session) = self.sessions.get_mut(key.as_str()) {
+            session.deleted |= deletes;
         }
     }
 
     pub(super) fn note_session_run(&mut self, id: &RunId, run: &RunFacts) {
         let now = self.now;
+        let arrived = match &run.role {
+            Role::Chat(marker) => self.messages.get(marker).map(|message| message.arrived.1),
+            _ => None,
+        };
         let session = self.sessions.entry(run.key.clone()).or_default();
-        session.before = Some(Box::new(SessionBefore {
-            started_at: session.started_at,
-            interacted_at: session.interacted_at,
-            written_at: session.written_at,
-            told_to_forget: session.told_to_forget,
-        }));
-        if run.memory != Memory::Continue || session.started_at.is_none() {
+        let last = session.runs.last().and_then(|run| self.runs.get(run));
+        let uncertain = last.is_some_and(|run| {
+            run.memory != Memory::Continue && (run.state == RunState::Lost || run.start_unknown)
+        });
+        session.before = Some(Box::new(session.as_before(uncertain)));
+        if run.memory != Memory::Continue || !session.as_before(false).is_known() {
             session.started_at = Some(now);
+            session.started_from = session.told_at.or(arrived).or(Some(now));
             session
                 .runs
                 .retain(|run| self.runs.get(run).is_some_and(|run| run.state.is_live()));
         }
         session.told_to_forget = false;
+        session.told_at = None;
+        session.deleted = false;
         session.written_at = now;
+        session.written_to = now;
         session.runs.push(id.clone());
         if let Role::Chat(marker) = &run.role {
             session.interacted_at = Some(now);
+            session.interacted_from = session.interacted_from.max(arrived.or(Some(now)));
             self.note_message_run(id, marker, &run.key);
         }
         // Further messages that were collected into one run.
@@ -185,6 +290,43 @@ impl Facts {
             .filter(|marker| run.role != Role::Chat((*marker).clone()))
         {
             self.note_message_given(id, marker);
+        }
+    }
+
+    /// A run that was asked for never started: its session is what it was before.
+    pub(super) fn forget_session_run(&mut self, id: &RunId) {
+        let Some(run) = self.runs.get(id) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(&run.key) else {
+            return;
+        };
+        if let (Some(last), Some(before)) = (session.runs.last(), session.before.as_deref())
+            && last == id
+        {
+            session.started_at = before.started_at;
+            session.started_from = before.started_from;
+            session.told_to_forget |= before.told_to_forget;
+            session.deleted |= before.deleted;
+            // The interaction happened, whatever became of the run.
+        }
+    }
+
+    /// Messages were read by a run that was there already: somebody interacted with its session.
+    pub(super) fn note_interaction(&mut self, run: &RunId, markers: &[Marker]) {
+        let now = self.now;
+        let arrived = markers
+            .iter()
+            .filter_map(|marker| self.messages.get(marker))
+            .map(|message| message.arrived.1)
+            .max();
+        let key = self.runs.get(run).map(|run| run.key.clone());
+        if let (Some(arrived), Some(key)) = (arrived, key)
+            && let Some(session) = self.sessions.get_mut(&key)
+        {
+            session.interacted_at = Some(now);
+            session.interacted_from = session.interacted_from.max(Some(arrived));
+            session.written_to = now;
         }
     }
 

@@ -1,9 +1,15 @@
 //! The rules, each with its checker. A rule is one requirement: an id, a keyword, a text, sources,
 //! and a fold over trace and profile that ends in a verdict.
 
+mod ingress;
 mod isolation;
 mod kind;
+mod policy;
+mod session;
 mod sink;
+mod spawn;
+#[cfg(test)]
+mod tale;
 
 use std::sync::LazyLock;
 
@@ -75,7 +81,13 @@ pub trait Checker {
 }
 
 static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let families = [isolation::rules()];
+    let families = [
+        ingress::rules(),
+        session::rules(),
+        spawn::rules(),
+        policy::rules(),
+        isolation::rules(),
+    ];
     families.into_iter().flatten().collect()
 });
 

@@ -1,0 +1,514 @@
+//! What comes in: each message once, and in order.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::{Checker, Keyword, Kind, Rule, Sink};
+use crate::address::Address;
+use crate::effect::{Effect, Report};
+use crate::facts::{Facts, Role, RunState};
+use crate::id::{Marker, MessageId, RunId, SteerId};
+use crate::profile::Family;
+use crate::stimulus::{Steering, Stimulus};
+use crate::time::Time;
+use crate::trace::{Entry, Rest, What, World};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        Rule {
+            id: "ingress.once",
+            family: Family::Ingress,
+            keyword: Keyword::Must,
+            text: "One inbound message (channel, account, conversation, message id) is given to at \
+                   most one run per agent that ended or lives; a run that a crash took is replaced \
+                   at most once, and says so (`resumes`).",
+            sources: &["I-28", "DD-026", "DD-027"],
+            dials: &[],
+            sees: &[Kind::Inbound, Kind::StartRun, Kind::Steered],
+            checker: Some(|| Box::new(Once::default())),
+            relation: None,
+        },
+        Rule {
+            id: "ingress.fifo",
+            family: Family::Ingress,
+            keyword: Keyword::Must,
+            text: "Messages of one session are worked on one at a time, in order of arrival; none \
+                   is dropped silently when the session is busy.",
+            sources: &["I-23", "QC-001", "QC-004"],
+            dials: &[],
+            sees: &[
+                Kind::Inbound,
+                Kind::StartRun,
+                Kind::SteerRun,
+                Kind::CancelRun,
+                Kind::Deliver,
+                Kind::Report,
+                Kind::Crashed,
+                Kind::Rest,
+            ],
+            checker: Some(|| Box::new(Fifo::default())),
+            relation: None,
+        },
+    ]
+}
+
+/// A message as its channel knows it: the same id at the same address is the same message.
+type Identity = (Address, MessageId);
+
+fn identity(facts: &Facts, marker: &Marker) -> Option<Identity> {
+    let message = facts.messages.get(marker)?;
+    Some((message.at.clone(), message.message.clone()))
+}
+
+/// Remembers which runs each message was given to.
+#[derive(Default)]
+struct Once {
+    given: FxHashMap<Identity, Vec<RunId>>,
+    replaced: FxHashMap<RunId, RunId>,
+}
+
+impl Checker for Once {
+    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        match &entry.what {
+            What::Stimulus(Stimulus::Inbound(inbound)) => {
+                let known = (inbound.at.clone(), inbound.message.clone());
+                // It comes again after it was worked on: here a second run would be started.
+                if self.given.contains_key(&known) {
+                    sink.witness();
+                }
+            }
+            What::Effect(Effect::StartRun(start)) => {
+                if let Some(old) = &start.resumes {
+                    self.replaces(old, &start.run, facts, sink);
+                }
+                let role = facts.runs.get(&start.run).map(|run| &run.role);
+                if let Some(Role::Chat(marker)) = role {
+                    self.gives(marker, &start.run, start.resumes.as_ref(), facts, sink);
+                }
+                self.note_others(&entry.markers, &start.run, facts);
+            }
+            What::Stimulus(Stimulus::Steered(steered)) if steered.outcome == Steering::Taken => {
+                self.on_taken(&steered.steer, facts, sink);
+            }
+            _ => (),
+        }
+    }
+}
+
+impl Once {
+    /// A run takes the place of another.
+    fn replaces(&mut self, old: &RunId, new: &RunId, facts: &Facts, sink: &mut Sink) {
+        let lost = facts
+            .runs
+            .get(old)
+            .is_some_and(|run| run.state == RunState::Lost);
+        let chat = facts
+            .runs
+            .get(old)
+            .is_some_and(|run| matches!(run.role, Role::Chat(_)));
+        if !(lost && chat) {
+            return;
+        }
+        match self.replaced.get(old) {
+            Some(first)
+                if facts.runs.get(first).map(|run| run.state) != Some(RunState::Refused) =>
+            {
+                sink.fail(
+                    format!("run {new} replaces run {old}, which run {first} replaced already"),
+                    format!("a run that a crash took is replaced at most once, by run {first}"),
+                );
+            }
+            _ => sink.witness(),
+        }
+        self.replaced.insert(old.clone(), new.clone());
+    }
+
+    fn on_taken(&mut self, steer: &SteerId, facts: &Facts, sink: &mut Sink) {
+        let Some(steer) = facts.steers.get(steer) else {
+            return;
+        };
+        if let Some(marker) = facts.latest(&steer.markers)
+            && facts.messages.contains_key(marker)
+        {
+            self.gives(marker, &steer.run, None, facts, sink);
+        }
+        self.note_others(&steer.markers, &steer.run, facts);
+    }
+
+    fn gives(
+        &mut self,
+        marker: &Marker,
+        run: &RunId,
+        resumes: Option<&RunId>,
+        facts: &Facts,
+        sink: &mut Sink,
+    ) {
+        let Some(identity) = identity(facts, marker) else {
+            return;
+        };
+        let agent = facts.runs.get(run).map(|run| &run.agent);
+        let earlier = self.given.entry(identity).or_default();
+        for old in earlier.iter().filter(|old| *old != run) {
+            let Some(known) = facts
+                .runs
+                .get(old)
+                .filter(|known| Some(&known.agent) == agent && !known.start_unknown)
+            else {
+                continue;
+            };
+            let state = match known.state {
+                RunState::Refused => continue,
+                RunState::Lost if resumes == Some(old) || self.replaced.contains_key(old) => {
+                    continue;
+                }
+                RunState::Lost => "a crash took",
+                RunState::Asked | RunState::Running => "still works on it",
+                RunState::Ended(_) => "has ended",
+            };
+            let name = marker.in_text();
+            sink.fail(
+                format!("message {name} is given to run {run}, and was given to run {old}, which {state}"),
+                match known.state {
+                    RunState::Lost => format!("run {run} says that it resumes run {old}"),
+                    _ => format!("message {name} is given to one run only"),
+                },
+            );
+        }
+        if !earlier.contains(run) {
+            earlier.push(run.clone());
+        }
+    }
+
+    /// Messages that were collected into one run with a later one.
+    fn note_others(&mut self, markers: &[Marker], run: &RunId, facts: &Facts) {
+        for marker in markers {
+            if let Some(identity) = identity(facts, marker) {
+                let runs = self.given.entry(identity).or_default();
+                if runs.is_empty() {
+                    runs.push(run.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Follows each message from its arrival to the first attempt to give it to a run.
+#[derive(Default)]
+struct Fifo {
+    waiting: BTreeMap<Identity, Waiting>,
+    /// For each conversation, the latest-arrived message that a run was given: its arrival and
+    /// its marker.
+    newest: BTreeMap<Address, (usize, Marker)>,
+    /// Runs that were told to stop.
+    cancelled: Vec<RunId>,
+    rested: bool,
+}
+
+struct Waiting {
+    marker: Marker,
+    arrived: (usize, Time),
+    /// It arrived while its session was busy.
+    busy: bool,
+    /// A run was asked to take it.
+    tried: bool,
+    /// Something was said about it where it was written.
+    noticed: bool,
+    /// The gateway died as it arrived.
+    taken_by_crash: bool,
+}
+
+impl Checker for Fifo {
+    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        match &entry.what {
+            What::Stimulus(Stimulus::Inbound(_)) => self.on_inbound(entry, facts),
+            What::Effect(Effect::StartRun(start)) => {
+                self.on_start(&start.run, facts, sink);
+                if let Some(Role::Chat(marker)) = facts.runs.get(&start.run).map(|run| &run.role) {
+                    self.on_given(&entry.markers, marker, &start.run, facts, sink);
+                }
+            }
+            What::Effect(Effect::SteerRun(steer)) => {
+                if let Some(marker) = facts.latest(&entry.markers)
+                    && facts.messages.contains_key(marker)
+                {
+                    self.on_given(&entry.markers, marker, &steer.run, facts, sink);
+                }
+            }
+            What::Effect(Effect::CancelRun(cancel)) => self.cancelled.push(cancel.run.clone()),
+            What::Effect(Effect::Deliver(_)) => self.on_said(&entry.markers, facts),
+            What::Effect(Effect::Report(Report::Failed { run, .. })) => {
+                if let Some(run) = facts.runs.get(run) {
+                    self.on_said(&run.given, facts);
+                }
+            }
+            What::World(World::Crashed { .. }) => {
+                for message in self.waiting.values_mut() {
+                    message.taken_by_crash |= message.arrived.1 == entry.at && !message.tried;
+                }
+            }
+            What::World(World::Rest(rest)) => self.rested = *rest != Rest::OutOfWakes,
+            _ => (),
+        }
+    }
+
+    fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
+        if !self.rested {
+            return;
+        }
+        let mut lost: Vec<&Waiting> = self.waiting.values().collect();
+        lost.sort_by_key(|message| message.arrived);
+        for waiting in lost {
+            let Some(message) = facts.messages.get(&waiting.marker) else {
+                continue;
+            };
+            let refused = |run: &RunId| {
+                let run = facts.runs.get(run);
+                run.is_some_and(|run| run.state == RunState::Refused && !run.start_unknown)
+            };
+            let given = message.runs.iter().any(|run| !refused(run));
+            if given || message.dropped || waiting.noticed || waiting.taken_by_crash {
+                continue;
+            }
+            let (from, at, name) = (&message.from, &message.at, waiting.marker.in_text());
+            sink.fail_since(
+                waiting.arrived,
+                format!("what {from} wrote in {at} {name} was never given to a run, and nobody was told"),
+                format!("message {name} is given to a run, dropped aloud, or its failure is made visible"),
+            );
+        }
+    }
+}
+
+impl Fifo {
+    fn on_inbound(&mut self, entry: &Entry, facts: &Facts) {
+        let Some(marker) = entry.own.first().or(entry.markers.first()) else {
+            return;
+        };
+        let Some(message) = facts.messages.get(marker) else {
+            return;
+        };
+        // In a thread bound by another account it is that account's to answer.
+        let elsewhere = facts.bindings.iter().any(|binding| {
+            let there = &binding.address;
+            binding.ended.is_none()
+                && (&there.channel, &there.conversation, &there.thread)
+                    == (
+                        &message.at.channel,
+                        &message.at.conversation,
+                        &message.at.thread,
+                    )
+                && there.account != message.at.account
+        });
+        if !message.wants_answer || message.is_command() || elsewhere {
+            return;
+        }
+        let arrived = (facts.index(), entry.at);
+        let busy = facts
+            .session_at(&message.at)
+            .is_some_and(|key| facts.live_runs(key).next().is_some());
+        let identity = (message.at.clone(), message.message.clone());
+        let waiting = self.waiting.entry(identity).or_insert_with(|| Waiting {
+            marker: marker.clone(),
+            arrived,
+            busy,
+            tried: false,
+            noticed: false,
+            taken_by_crash: false,
+        });
+        // What comes again before it was worked on has its place where it came last.
+        if !waiting.tried {
+            waiting.arrived = arrived;
+            waiting.taken_by_crash = false;
+        }
+    }
+
+    /// No other run of the session may be alive.
+    fn on_start(&mut self, id: &RunId, facts: &Facts, sink: &mut Sink) {
+        let Some(run) = facts.runs.get(id) else {
+            return;
+        };
+        let other = facts.live_runs(&run.key).find(|(other, facts)| {
+            *other != id && !facts.start_unknown && !self.cancelled.contains(other)
+        });
+        if let Some((other, _)) = other {
+            let key = &run.key;
+            sink.fail(
+                format!("run {id} is started in session {key} while run {other} is at work there"),
+                format!("run {id} waits in session {key} until run {other} has ended"),
+            );
+        }
+    }
+
+    fn on_given(
+        &mut self,
+        markers: &[Marker],
+        latest: &Marker,
+        run: &RunId,
+        facts: &Facts,
+        sink: &mut Sink,
+    ) {
+        for marker in markers {
+            let Some(identity) = identity(facts, marker) else {
+                continue;
+            };
+            let Some(waiting) = self.waiting.get_mut(&identity).filter(|m| !m.tried) else {
+                continue;
+            };
+            waiting.tried = true;
+            let at = &identity.0;
+            match self.newest.get(at) {
+                Some((newest, first)) if *newest > waiting.arrived.0 && marker == latest => {
+                    let (name, first) = (marker.in_text(), first.in_text());
+                    sink.fail(
+                        format!("message {name} of {at} is given to run {run} after message {first}, which arrived later"),
+                        format!("message {name} is given to a run before message {first}"),
+                    );
+                }
+                Some((newest, _)) if *newest > waiting.arrived.0 => (),
+                _ => {
+                    self.newest
+                        .insert(at.clone(), (waiting.arrived.0, marker.clone()));
+                    if waiting.busy {
+                        sink.witness();
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_said(&mut self, markers: &[Marker], facts: &Facts) {
+        for marker in markers {
+            if let Some(identity) = identity(facts, marker)
+                && let Some(waiting) = self.waiting.get_mut(&identity)
+            {
+                waiting.noticed = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::effect::Memory::{Continue, Fresh};
+    use crate::rule::tale::Tale;
+    use crate::stimulus::Start;
+
+    const KEY: &str = "agent:main:main";
+
+    fn tale() -> Tale {
+        Tale::new(json!({}))
+    }
+
+    #[test]
+    fn a_message_that_comes_again_starts_nothing() {
+        let mut tale = tale();
+        tale.says("chat", "alice", "m1")
+            .turn("a", KEY, Fresh, "m1")
+            .says("chat", "alice", "m1");
+        tale.keeps("ingress.once");
+        tale.start("b", KEY, Continue, &["m1"]);
+        tale.breaks(
+            "ingress.once",
+            "message ⟦m1⟧ is given to run b, and was given to run a, which has ended",
+        );
+    }
+
+    #[test]
+    fn a_run_that_a_crash_took_is_replaced_once_and_says_so() {
+        let mut tale = tale();
+        tale.says("chat", "alice", "m1")
+            .start("a", KEY, Fresh, &["m1"])
+            .started("a", Start::Started)
+            .crash(&["a"]);
+        tale.start_resuming("b", KEY, Continue, &["m1"], Some("a"));
+        tale.keeps("ingress.once");
+        tale.crash(&["b"])
+            .start_resuming("c", KEY, Continue, &["m1"], Some("a"));
+        tale.breaks(
+            "ingress.once",
+            "run c replaces run a, which run b replaced already",
+        );
+    }
+
+    #[test]
+    fn a_replacement_that_does_not_say_so_is_a_second_run() {
+        let mut tale = tale();
+        tale.says("chat", "alice", "m1")
+            .start("a", KEY, Fresh, &["m1"])
+            .crash(&["a"])
+            .start("b", KEY, Continue, &["m1"]);
+        tale.breaks(
+            "ingress.once",
+            "message ⟦m1⟧ is given to run b, and was given to run a, which a crash took",
+        );
+    }
+
+    #[test]
+    fn a_refused_start_may_be_tried_again() {
+        let mut tale = tale();
+        tale.says("chat", "alice", "m1")
+            .start("a", KEY, Fresh, &["m1"])
+            .started("a", Start::Refused)
+            .turn("b", KEY, Fresh, "m1")
+            .says("chat", "alice", "m1")
+            .rests();
+        tale.keeps("ingress.once");
+        tale.says_nothing("ingress.fifo");
+    }
+
+    fn busy() -> Tale {
+        let mut tale = tale();
+        tale.says("chat", "alice", "m1")
+            .turn("a", KEY, Fresh, "m1")
+            .says("chat", "alice", "m2")
+            .start("b", KEY, Continue, &["m2"])
+            .says("chat", "alice", "m3")
+            .says("chat", "alice", "m4");
+        tale
+    }
+
+    #[test]
+    fn messages_to_a_busy_session_wait_their_turn() {
+        let mut tale = busy();
+        tale.ends("b", "b.1")
+            .turn("c", KEY, Continue, "m3")
+            .turn("d", KEY, Continue, "m4")
+            .rests();
+        tale.keeps("ingress.fifo");
+    }
+
+    #[test]
+    fn a_later_message_does_not_overtake() {
+        let mut tale = busy();
+        tale.ends("b", "b.1")
+            .turn("c", KEY, Continue, "m4")
+            .turn("d", KEY, Continue, "m3");
+        tale.breaks(
+            "ingress.fifo",
+            "message ⟦m3⟧ of chat/alice is given to run d after message ⟦m4⟧, which arrived later",
+        );
+    }
+
+    #[test]
+    fn two_runs_of_a_session_do_not_work_at_once() {
+        let mut tale = busy();
+        tale.start("c", KEY, Continue, &["m3"]);
+        tale.breaks(
+            "ingress.fifo",
+            "run c is started in session agent:main:main while run b is at work there",
+        );
+    }
+
+    #[test]
+    fn a_message_is_not_dropped_in_silence() {
+        let mut tale = busy();
+        tale.ends("b", "b.1").turn("c", KEY, Continue, "m4").rests();
+        tale.breaks(
+            "ingress.fifo",
+            "what alice wrote in chat/alice ⟦m3⟧ was never given to a run, and nobody was told",
+        );
+    }
+}

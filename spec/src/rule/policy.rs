@@ -1,0 +1,7 @@
+//! To be written.
+
+use super::Rule;
+
+pub(super) fn rules() -> Vec<Rule> {
+    Vec::new()
+}
