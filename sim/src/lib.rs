@@ -1,1 +1,4 @@
 //! What can happen.
+
+pub mod channel;
+pub mod world;

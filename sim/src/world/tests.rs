@@ -1,0 +1,1 @@
+//! Plays against a tiny gateway.
