@@ -309,21 +309,14 @@ impl Drop for Process {
 /// The first effect of a reply that is none of the wire's.
 fn unknown_effect(line: &[u8]) -> Option<String> {
     let reply: Value = serde_json::from_slice(line).ok()?;
-    let names = reply
-        .get("effects")?
-        .as_array()?
-        .iter()
-        .filter_map(|effect| {
-            let name = match effect {
-                Value::String(name) => name,
-                Value::Object(one) if one.len() == 1 => one.keys().next()?,
-                _ => return None,
-            };
-            let error = serde_json::from_value::<Effect>(effect.clone()).err()?;
-            let unknown = error
-                .to_string()
-                .starts_with(&format!("unknown variant `{name}`"));
-            unknown.then(|| name.clone())
-        });
-    names.into_iter().next()
+    let effects = reply.get("effects")?.as_array()?;
+    effects.iter().find_map(|effect| {
+        let name = effect.as_object()?.keys().next()?;
+        let error = serde_json::from_value::<Effect>(effect.clone()).err()?;
+        let unknown = format!("unknown variant `{name}`");
+        error
+            .to_string()
+            .starts_with(&unknown)
+            .then(|| name.clone())
+    })
 }
