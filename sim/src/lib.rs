@@ -1,4 +1,5 @@
 //! What can happen.
 
 pub mod channel;
+pub mod reference;
 pub mod world;

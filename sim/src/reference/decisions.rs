@@ -1,0 +1,644 @@
+//! Every decision that a bug can get wrong, as one small pure function with the right answer as its
+//! default. A broken gateway overrides one of them.
+
+use moorline_spec::address::{Address, Place};
+use moorline_spec::calendar::Calendar;
+use moorline_spec::channel::{TextLimit, Threading};
+use moorline_spec::config::{Config, Limits, ResetPolicy};
+use moorline_spec::effect::Memory;
+use moorline_spec::id::{AgentId, ChannelId, PersonId, SessionId, SessionKey, Text};
+use moorline_spec::profile::{
+    AfterUnknown, BusyRequester, CompletionTo, MaxAgeFrom, NoReply, Permission, ProactiveTo,
+    ResetAnchor, ResetRequester,
+};
+use moorline_spec::stimulus::{Author, InternalPath, Outcome, ThreadState};
+use moorline_spec::time::{Span, Time};
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+
+/// A message that looks for its session.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaking<'a> {
+    /// The configuration: scope and links.
+    pub config: &'a Config,
+    /// The agent that owns the conversation.
+    pub agent: &'a AgentId,
+    /// Where it was written.
+    pub at: &'a Address,
+    /// What that place is.
+    pub kind: Place,
+    /// Who wrote it.
+    pub from: &'a PersonId,
+}
+
+/// A message that may or may not be for the gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct Hearing {
+    /// What wrote it.
+    pub author: Author,
+    /// What the place is.
+    pub kind: Place,
+    /// Whether it mentions the gateway.
+    pub mentioned: bool,
+    /// Whether the channel asks for mentions.
+    pub needs_mention: bool,
+    /// Whether the place is bound.
+    pub bound: bool,
+}
+
+/// What a reset policy is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Ages {
+    /// The policy.
+    pub policy: ResetPolicy,
+    /// What the age counts from.
+    pub anchor: ResetAnchor,
+    /// When the incarnation began.
+    pub started_at: Time,
+    /// When a person last spoke in it.
+    pub interacted_at: Time,
+    /// When anybody last wrote in it.
+    pub written_at: Time,
+    /// When the message arrived that is the occasion.
+    pub at: Time,
+    /// The last instant of the daily reset at or before `at`, where there is one.
+    pub boundary: Option<i64>,
+}
+
+/// Why a turn happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A person wrote.
+    Message,
+    /// The gateway's clockwork asked.
+    Internal(InternalPath),
+    /// A session asked: a task, a text, the end of what was asked for.
+    Session,
+    /// A plugin asked.
+    Plugin,
+}
+
+/// How long a child lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// One run.
+    Run,
+    /// Until it is deleted.
+    Session,
+}
+
+/// What runs a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Runtime {
+    /// The gateway's own agents.
+    Subagent,
+    /// Agents behind a protocol of their own.
+    Acp,
+}
+
+/// A spawn as it was asked for, and the policy of the channel it came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// `thread: true` was given.
+    pub thread: bool,
+    /// The mode that was given.
+    pub mode: Option<Mode>,
+    /// The runtime.
+    pub runtime: Runtime,
+    /// The policy.
+    pub threading: Threading,
+}
+
+/// The times of a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// When it was made.
+    pub bound_at: Time,
+    /// What its age counts from.
+    pub aged_from: Time,
+    /// The last activity.
+    pub touched_at: Time,
+}
+
+/// Which limit ended a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// The idle timeout.
+    Idle,
+    /// The max age.
+    MaxAge,
+}
+
+/// Something that happens in a bound conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    /// A message was routed through the binding.
+    Routed,
+    /// An output of the session was delivered.
+    Output,
+    /// A message was dropped: not for the gateway, or not from a person.
+    Dropped,
+    /// A message came a second time.
+    Repeated,
+    /// An intro, a farewell, the answer to a command.
+    Notice,
+    /// The idle timeout was changed by command.
+    IdleCommand,
+}
+
+/// An output that looks for its address.
+#[derive(Clone, Copy, Debug)]
+pub struct Output<'a> {
+    /// Why its turn happened.
+    pub cause: Cause,
+    /// Where the request came from.
+    pub origin: Option<&'a Address>,
+    /// Where its session is bound.
+    pub bound: Option<&'a Address>,
+    /// Where its session last spoke with a person.
+    pub last_route: Option<&'a Address>,
+    /// Where the configuration sends what nobody asked for.
+    pub configured: Option<&'a Address>,
+    /// Where what nobody asked for goes.
+    pub proactive_to: ProactiveTo,
+    /// Whether it is the turn by which a requester is told of a child or a late reply.
+    pub tells: bool,
+}
+
+/// A completion that looks for its address.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The whole address captured when the run was asked for.
+    pub origin: Option<&'a Address>,
+    /// Where the requester last spoke with a person.
+    pub last_route: Option<&'a Address>,
+}
+
+/// What is known of a child when it is accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Expecting {
+    /// Whether it has a thread.
+    pub thread: bool,
+    /// Its mode.
+    pub mode: Mode,
+    /// Its runtime.
+    pub runtime: Runtime,
+    /// Whether the caller wants to be told.
+    pub expected: bool,
+}
+
+/// How far a completion came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handing {
+    /// A turn of the requester waits behind another.
+    Queued,
+    /// A turn of the requester was asked for.
+    Starting,
+    /// The run it was steered into took it.
+    SteerTaken,
+    /// The run that was given it ended so.
+    Ended(Outcome),
+}
+
+/// A requester in the middle of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Busy<'a> {
+    /// The dial.
+    pub dial: BusyRequester,
+    /// Whether that run can take a text at this moment.
+    pub running: bool,
+    /// Where that run answers.
+    pub answers_to: Option<&'a Address>,
+    /// Where the completion belongs.
+    pub origin: Option<&'a Address>,
+}
+
+/// What to do with a text for a busy requester.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// Steer it into the run.
+    Steer,
+    /// Queue it behind the run.
+    Queue,
+}
+
+/// A completion whose turn did not end well.
+#[derive(Clone, Copy, Debug)]
+pub struct Untold {
+    /// The dial.
+    pub dial: CompletionTo,
+    /// What became of the turn; a refused start is `None`.
+    pub outcome: Option<Outcome>,
+    /// How many turns were asked for so far.
+    pub turns: u32,
+}
+
+/// What to do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Another turn of the requester.
+    Turn,
+    /// Deliver it at its origin.
+    Origin,
+    /// Report that it failed.
+    Fail,
+    /// Nothing: never right.
+    Forget,
+}
+
+/// A delivery of which nobody knows whether it happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Doubt {
+    /// The dial.
+    pub dial: AfterUnknown,
+    /// How long the channel recognises a key.
+    pub window: Option<Span>,
+    /// How long ago the key was first used.
+    pub since: Span,
+    /// Whether the doubt comes from a restart.
+    pub restarted: bool,
+}
+
+/// What to do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Again with the same key: the channel posts it once.
+    ByKey,
+    /// Again, and people are told that they may have read it.
+    Marked,
+    /// Again, as if for the first time: never right.
+    Blindly,
+    /// Give up aloud.
+    GiveUp,
+    /// Take it for delivered: never right.
+    Assume,
+}
+
+/// What was in flight when an earlier life ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Lost {
+    /// The turn of a message; whether it replaces another already.
+    Message {
+        /// Whether it is itself a replacement.
+        resumed: bool,
+    },
+    /// A child's run; whether its spawn was answered.
+    Child {
+        /// Whether it was.
+        accepted: bool,
+    },
+    /// A turn that tells a requester.
+    Telling,
+    /// A turn that a text from another session asked for.
+    Sent,
+    /// A turn of the clockwork or a plugin.
+    Unasked,
+}
+
+/// What to do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Ask for it again, once.
+    Resume,
+    /// It ended as lost; whoever waits is told.
+    EndLost,
+    /// Undo what led to it.
+    Undo,
+    /// Nothing.
+    Forget,
+}
+
+/// What a lapse does to the session that was bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterLapse {
+    /// Nothing.
+    Stays,
+    /// It is reset: never right.
+    Resets,
+    /// It is deleted: never right.
+    Deletes,
+}
+
+/// The right answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Right;
+
+impl Decisions for Right {}
+
+/// The decisions of a gateway; the defaults are right.
+pub trait Decisions {
+    /// The session a message reaches where the place is not bound.
+    fn session_of(&self, message: &Speaking<'_>) -> SessionKey {
+        keys::session_of(message)
+    }
+
+    /// The session a message reaches: that of the binding, else the conversation's own.
+    fn routes_to(&self, bound: Option<&SessionKey>, own: SessionKey) -> SessionKey {
+        bound.cloned().unwrap_or(own)
+    }
+
+    /// Whether a message is for the gateway; else why not.
+    fn hears(&self, message: &Hearing) -> Result<(), &'static str> {
+        match message.author {
+            Author::Own => return Err("the gateway's own message"),
+            Author::Bot => return Err("written by a bot"),
+            Author::Webhook => return Err("written by a webhook"),
+            Author::Person => (),
+        }
+        let gated = message.needs_mention && message.kind != Place::Direct && !message.bound;
+        if gated && !message.mentioned {
+            return Err("does not mention the gateway");
+        }
+        Ok(())
+    }
+
+    /// Whether a message with a known id is worked on again.
+    fn repeats(&self, seen: bool) -> bool {
+        seen
+    }
+
+    /// Whether a person's message finds the session too old. Both comparisons are strict: an exact
+    /// boundary is fresh.
+    fn reset_due(&self, ages: &Ages) -> bool {
+        let (daily_from, idle_from) = match ages.anchor {
+            ResetAnchor::StartAndLastInteraction => (ages.started_at, ages.interacted_at),
+            ResetAnchor::LastWrite => (ages.written_at, ages.written_at),
+        };
+        let daily = ages
+            .boundary
+            .is_some_and(|boundary| i64::try_from(daily_from.0).is_ok_and(|from| from < boundary));
+        let idle = ages
+            .policy
+            .idle
+            .is_some_and(|idle| ages.at > idle_from + idle);
+        daily || idle
+    }
+
+    /// Whether a call on the agent path looks at the reset policy.
+    fn agent_path_resets(&self, dial: bool) -> bool {
+        dial
+    }
+
+    /// Whether a turn counts as interaction: it postpones an idle reset.
+    fn is_interaction(&self, cause: Cause) -> bool {
+        match cause {
+            Cause::Message => true,
+            Cause::Internal(_) | Cause::Session | Cause::Plugin => false,
+        }
+    }
+
+    /// What the agent remembers in the next run of a session.
+    fn memory(&self, fresh: bool) -> Memory {
+        if fresh {
+            Memory::Fresh
+        } else {
+            Memory::Continue
+        }
+    }
+
+    /// The name of a session after a reset.
+    fn id_after_reset(&self, keeps: bool, old: u64, next: u64) -> u64 {
+        if keeps { old } else { next }
+    }
+
+    /// Whether a spawn gets a thread: as asked, or as the channel requires for its sub-agents.
+    fn spawn_thread(&self, asked: &Asked) -> bool {
+        let required = asked.threading.requires_thread_for_subagents;
+        asked.thread || (required && asked.runtime == Runtime::Subagent)
+    }
+
+    /// The mode of a spawn: as the channel injects, else as given, else by the thread.
+    fn spawn_mode(&self, asked: &Asked, thread: bool) -> Mode {
+        let injects = asked.threading.auto_inject_thread_params;
+        if injects && asked.runtime == Runtime::Subagent {
+            return Mode::Session;
+        }
+        let by_thread = if thread { Mode::Session } else { Mode::Run };
+        asked.mode.unwrap_or(by_thread)
+    }
+
+    /// Whether a session may do without a thread.
+    fn session_may_lack_thread(&self, dial: Permission) -> bool {
+        dial == Permission::Allowed
+    }
+
+    /// Whether a requester may have another child.
+    fn may_have_child(&self, active: usize, in_flight: usize, most: u32) -> bool {
+        active + in_flight < most as usize
+    }
+
+    /// Whether the answer to a spawn leaves before the record does.
+    fn answers_before_persisting(&self) -> bool {
+        false
+    }
+
+    /// When a binding lapses, and why. At a tie idle is the reason.
+    fn lapse(&self, times: &Times, limits: Limits) -> Option<(Time, Lapse)> {
+        let age = limits
+            .max_age
+            .map(|age| (times.aged_from + age, Lapse::MaxAge));
+        let idle = limits
+            .idle
+            .map(|idle| (times.touched_at + idle, Lapse::Idle));
+        idle.into_iter().chain(age).min_by_key(|&(at, _)| at)
+    }
+
+    /// The times by which a sweep judges a binding: those of this moment, not those from before it
+    /// waited for a channel.
+    fn sweeps_by(&self, snapshot: &Times, live: &Times) -> Times {
+        let _ = snapshot;
+        *live
+    }
+
+    /// What an answer to a probe means for a binding that may have been replaced meanwhile.
+    fn still_meant(&self, same_record: bool) -> bool {
+        same_record
+    }
+
+    /// Whether a thread in this state ends its binding.
+    fn ends_binding(&self, state: ThreadState, archived_ends: bool) -> bool {
+        match state {
+            ThreadState::Gone | ThreadState::Locked => true,
+            ThreadState::Archived => archived_ends,
+            ThreadState::Live | ThreadState::Unknown => false,
+        }
+    }
+
+    /// Whether traffic counts as activity of a binding.
+    fn touches(&self, traffic: Traffic) -> bool {
+        match traffic {
+            Traffic::Routed | Traffic::Output | Traffic::IdleCommand => true,
+            Traffic::Dropped | Traffic::Repeated | Traffic::Notice => false,
+        }
+    }
+
+    /// What the age of a binding counts from after `/session max-age`.
+    fn age_counts_from(
+        &self,
+        dial: MaxAgeFrom,
+        opens_threads: bool,
+        bound: Time,
+        now: Time,
+    ) -> Time {
+        match dial {
+            MaxAgeFrom::Bound => bound,
+            MaxAgeFrom::Command => now,
+            MaxAgeFrom::ByPlacement if opens_threads => now,
+            MaxAgeFrom::ByPlacement => bound,
+        }
+    }
+
+    /// What a lapse does to the session that was bound.
+    fn after_lapse(&self) -> AfterLapse {
+        AfterLapse::Stays
+    }
+
+    /// Where a turn's output goes; `None` is nowhere.
+    fn output_to(&self, output: &Output<'_>) -> Option<Address> {
+        let proactive = || match output.proactive_to {
+            ProactiveTo::ConfiguredAddress => output.configured,
+            ProactiveTo::LastRoute => output.configured.or(output.last_route),
+        };
+        match output.cause {
+            Cause::Message => output.origin.cloned(),
+            Cause::Session if output.bound.is_some() => output.bound.cloned(),
+            Cause::Session if output.tells && output.origin.is_some() => output.origin.cloned(),
+            Cause::Session if output.tells => proactive().cloned(),
+            Cause::Session => None,
+            Cause::Plugin => output.bound.cloned(),
+            Cause::Internal(_) => proactive().cloned(),
+        }
+    }
+
+    /// Where a completion belongs: the whole address captured when the run was asked for.
+    fn relay_target(&self, asker: &Asker<'_>) -> Option<Address> {
+        asker.origin.cloned()
+    }
+
+    /// Whether a child owes a completion.
+    fn owes_completion(&self, child: &Expecting) -> bool {
+        child.expected
+    }
+
+    /// Whether a requester counts as told.
+    fn is_told(&self, handing: Handing) -> bool {
+        match handing {
+            Handing::Ended(outcome) => outcome == Outcome::Ok,
+            Handing::Queued | Handing::Starting | Handing::SteerTaken => false,
+        }
+    }
+
+    /// Whether a completion for a busy requester is steered in or waits.
+    fn when_busy(&self, busy: &Busy<'_>) -> WhenBusy {
+        let may_steer = match busy.dial {
+            BusyRequester::Queue => false,
+            // Steering changes what that run says where it answers, so the places must be one.
+            BusyRequester::SteerSameOriginElseQueue | BusyRequester::Steer => {
+                busy.origin.is_some() && busy.origin == busy.answers_to
+            }
+        };
+        if may_steer && busy.running {
+            WhenBusy::Steer
+        } else {
+            WhenBusy::Queue
+        }
+    }
+
+    /// What a refused steer means: the completion is still owed.
+    fn after_refused_steer(&self) -> Next {
+        Next::Turn
+    }
+
+    /// What follows a turn that was to tell a requester and did not end well.
+    fn after_untold(&self, untold: &Untold) -> Next {
+        match (untold.dial, untold.outcome) {
+            (CompletionTo::ParentThenOrigin, _) => Next::Origin,
+            (CompletionTo::Parent, Some(Outcome::Lost)) if untold.turns < 2 => Next::Turn,
+            (CompletionTo::Parent, _) => Next::Fail,
+        }
+    }
+
+    /// Who is told where the requester was reset since.
+    fn after_reset(&self, dial: ResetRequester) -> Next {
+        match dial {
+            ResetRequester::VisibleFailure => Next::Origin,
+            ResetRequester::NewIncarnation => Next::Turn,
+        }
+    }
+
+    /// Whether a child that said nothing is told of.
+    fn tells_of_silence(&self, dial: NoReply) -> bool {
+        dial == NoReply::ReportedAsEmpty
+    }
+
+    /// How long to wait before the next attempt; `attempt` counts those made, from 1.
+    fn retry_after(&self, attempt: u32) -> Span {
+        let factor = 3_u64.saturating_pow(attempt.saturating_sub(1).min(16));
+        Span(Span::secs(5).0.saturating_mul(factor).min(Span::mins(5).0))
+    }
+
+    /// Whether a refusal is tried again.
+    fn retries(&self, permanent: bool, spent: Span, window: Span) -> bool {
+        !permanent && spent < window
+    }
+
+    /// What to do where nobody knows whether a delivery happened.
+    fn after_unknown(&self, doubt: &Doubt) -> Again {
+        let recognised = doubt.window.is_some_and(|window| doubt.since < window);
+        match doubt.dial {
+            AfterUnknown::Repeat if recognised => Again::ByKey,
+            AfterUnknown::Repeat => Again::Marked,
+            AfterUnknown::GiveUpAloud => Again::GiveUp,
+        }
+    }
+
+    /// The key of a delivery: the same for every attempt at one piece.
+    fn delivery_key(&self, stem: &Text, piece: u32, whole: bool, attempt: u32) -> Option<Text> {
+        let _ = attempt;
+        Some(if whole {
+            stem.clone()
+        } else {
+            Text::from(format!("{stem}/{piece}"))
+        })
+    }
+
+    /// How many bytes of a text its next piece has: all that fit, to the end of a word if possible.
+    fn piece(&self, text: &str, limit: Option<TextLimit>) -> usize {
+        keys::piece(text, limit)
+    }
+
+    /// What becomes of something that was in flight when an earlier life ended.
+    fn recover(&self, lost: &Lost) -> Recovery {
+        match lost {
+            Lost::Message { resumed: false } => Recovery::Resume,
+            Lost::Child { accepted: false } => Recovery::Undo,
+            Lost::Message { resumed: true }
+            | Lost::Child { accepted: true }
+            | Lost::Telling
+            | Lost::Sent => Recovery::EndLost,
+            Lost::Unasked => Recovery::Forget,
+        }
+    }
+
+    /// Whether label and route of a session survive a reset.
+    fn keeps_label(&self) -> bool {
+        true
+    }
+
+    /// The last instant of a daily reset.
+    fn boundary(&self, calendar: &Calendar, at: Time, hour: u8) -> i64 {
+        calendar.last_daily(at, hour)
+    }
+
+    /// The name of an incarnation.
+    fn session_id(&self, number: u64) -> SessionId {
+        keys::session_id(number)
+    }
+
+    /// Whether a channel is treated as declared; by its name is never right.
+    fn threading(&self, channel: &ChannelId, declared: Threading) -> Threading {
+        let _ = channel;
+        declared
+    }
+}

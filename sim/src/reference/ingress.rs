@@ -1,0 +1,239 @@
+//! What comes in: messages, and turns that the clockwork asks for.
+
+use moorline_spec::address::{Address, Origin, Place};
+use moorline_spec::effect::{Drop, Effect, UnboundBecause};
+use moorline_spec::id::{SessionKey, Text};
+use moorline_spec::stimulus::{Inbound, InternalTurn};
+
+use super::decisions::{Decisions, Hearing, Lapse, Speaking, Traffic};
+use super::journal::Dirty;
+use super::state::{Message, Run, Seen, Turn};
+use super::{Reference, keys};
+
+impl<D: Decisions> Reference<D> {
+    pub(super) fn on_inbound(&mut self, inbound: &Inbound) {
+        let bound = self.bound_here(&inbound.at);
+        let hearing = Hearing {
+            author: inbound.author,
+            kind: inbound.kind,
+            mentioned: inbound.mentioned,
+            needs_mention: self.config.requires_mention(&inbound.at.channel),
+            bound: bound.is_some(),
+        };
+        if let Err(why) = self.decisions.hears(&hearing) {
+            return self.drop_message(inbound, bound, Traffic::Dropped, why);
+        }
+        if self.other_account_holds(&inbound.at) {
+            return self.drop_message(inbound, bound, Traffic::Dropped, "bound by another account");
+        }
+        let seen = seen_of(inbound);
+        if self.decisions.repeats(self.state.seen.contains(&seen)) {
+            return self.drop_message(inbound, bound, Traffic::Repeated, "came before");
+        }
+        let (resets, rest) = reset_trigger(inbound);
+        if !resets && self.command(inbound, &seen) {
+            return;
+        }
+        self.take_in(inbound, resets, rest, seen, bound);
+    }
+
+    /// A message that is for an agent waits for its turn.
+    fn take_in(
+        &mut self,
+        inbound: &Inbound,
+        resets: bool,
+        rest: Text,
+        seen: Seen,
+        bound: Option<u64>,
+    ) {
+        let target = bound.and_then(|number| self.state.bindings.get(&number));
+        let target = target.map(|binding| binding.key.clone());
+        let own = if target.is_some() {
+            SessionKey::default()
+        } else {
+            self.own_session(inbound)
+        };
+        let key = self.decisions.routes_to(target.as_ref(), own);
+        self.open_session(&key);
+        if let Some(number) = bound.filter(|_| target.as_ref() == Some(&key)) {
+            self.touch(number, Traffic::Routed);
+        }
+        self.state.remember(seen);
+        let silent = resets && keys::words(&rest).is_empty();
+        let message = Message {
+            id: inbound.message.clone(),
+            kind: inbound.kind,
+            resets,
+            silent,
+        };
+        let origin = Origin {
+            address: inbound.at.clone(),
+            person: Some(inbound.from.clone()),
+            requester: None,
+        };
+        let run = self.new_run(key, Turn::Message(message), rest, Some(origin));
+        self.enqueue(run);
+    }
+
+    fn own_session(&self, inbound: &Inbound) -> SessionKey {
+        let agent = self.agents.first();
+        let default = self.default_agent();
+        self.decisions.session_of(&Speaking {
+            config: &self.config,
+            agent: agent.unwrap_or(&default),
+            at: &inbound.at,
+            kind: inbound.kind,
+            from: &inbound.from,
+        })
+    }
+
+    fn drop_message(
+        &mut self,
+        inbound: &Inbound,
+        bound: Option<u64>,
+        traffic: Traffic,
+        why: &'static str,
+    ) {
+        if let Some(number) = bound {
+            self.touch(number, traffic);
+        }
+        self.out.push(Effect::Drop(Drop {
+            message: inbound.message.clone(),
+            why: Text::new_static(why),
+        }));
+    }
+
+    /// The binding of a place, if it still holds and its target lives.
+    pub(super) fn bound_here(&mut self, at: &Address) -> Option<u64> {
+        let number = *self.state.bound.get(at)?;
+        let binding = self.state.bindings.get(&number)?;
+        if self.state.session(&binding.key).is_none() {
+            self.unbind(number, UnboundBecause::Deleted);
+            return None;
+        }
+        match self.lapsed_at_lookup(number) {
+            Some(lapse) => {
+                self.end_by_lapse(number, lapse);
+                None
+            }
+            None => Some(number),
+        }
+    }
+
+    fn lapsed_at_lookup(&self, number: u64) -> Option<Lapse> {
+        use moorline_spec::profile::LapseCheck;
+        match self.dials.lapse_checked_at {
+            LapseCheck::Sweep => None,
+            LapseCheck::Lookup => {
+                let (at, lapse) = self.deadline(self.state.bindings.get(&number)?)?;
+                (at <= self.now).then_some(lapse)
+            }
+        }
+    }
+
+    /// Whether another account of the channel holds this very thread: it will answer there.
+    fn other_account_holds(&self, at: &Address) -> bool {
+        if at.thread.is_none() || self.state.bindings.is_empty() {
+            return false;
+        }
+        let Some(channel) = self.channel(&at.channel) else {
+            return false;
+        };
+        let others = channel
+            .accounts
+            .iter()
+            .filter(|&other| *other != at.account);
+        others.into_iter().any(|account| {
+            let there = Address {
+                account: account.clone(),
+                ..at.clone()
+            };
+            self.state.bound.contains_key(&there) && self.config.bindings_enabled(&there)
+        })
+    }
+
+    pub(super) fn on_internal_turn(&mut self, turn: &InternalTurn) {
+        self.open_session(&turn.session);
+        let run = self.new_run(
+            turn.session.clone(),
+            Turn::Internal(turn.path),
+            turn.text.clone(),
+            None,
+        );
+        self.enqueue(run);
+    }
+
+    /// A new run that waits for its turn.
+    pub(super) fn new_run(
+        &mut self,
+        key: SessionKey,
+        turn: Turn,
+        input: Text,
+        origin: Option<Origin>,
+    ) -> Run {
+        self.state.runs_made += 1;
+        Run {
+            number: self.state.runs_made,
+            key,
+            turn,
+            input,
+            origin,
+            at: self.now,
+            state: super::state::Progress::Queued,
+            resumes: None,
+            overrides: serde_json::Value::Null,
+            steered: Vec::new(),
+            starts: 0,
+            words: 0,
+        }
+    }
+
+    /// The message may come again: nothing was done with it.
+    pub(super) fn release_claim(&mut self, run: &Run) {
+        if let (Turn::Message(message), Some(origin)) = (&run.turn, &run.origin) {
+            let at = &origin.address;
+            let seen = (
+                at.channel.clone(),
+                at.account.clone(),
+                at.conversation.clone(),
+                message.id.clone(),
+            );
+            self.state.seen.remove(&seen);
+            self.state.seen_order.retain(|other| *other != seen);
+            self.dirty(Dirty::Unseen(seen));
+        }
+    }
+}
+
+pub(super) fn seen_of(inbound: &Inbound) -> Seen {
+    (
+        inbound.at.channel.clone(),
+        inbound.at.account.clone(),
+        inbound.at.conversation.clone(),
+        inbound.message.clone(),
+    )
+}
+
+/// Whether a message begins with `/new` or `/reset`, and what it says beside that.
+fn reset_trigger(inbound: &Inbound) -> (bool, Text) {
+    let text = inbound.text.as_str();
+    if inbound.authorised && text.trim_start().starts_with('/') {
+        let mut parts = text.trim_start().splitn(2, char::is_whitespace);
+        let first = parts.next().unwrap_or_default();
+        if first.eq_ignore_ascii_case("/new") || first.eq_ignore_ascii_case("/reset") {
+            return (true, Text::from(parts.next().unwrap_or_default().trim()));
+        }
+    }
+    (false, inbound.text.clone())
+}
+
+/// The kind of a session that no message has reached yet.
+pub(super) fn kind_of(key: &SessionKey) -> Place {
+    if key.as_str().contains(":thread:") {
+        Place::Thread
+    } else if key.as_str().contains(":group:") {
+        Place::Group
+    } else {
+        Place::Direct
+    }
+}

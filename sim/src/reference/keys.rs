@@ -1,0 +1,166 @@
+//! Names of sessions and runs, and how a text is cut.
+
+use std::fmt::Write;
+
+use moorline_spec::address::Place;
+use moorline_spec::channel::{TextLimit, TextUnit};
+use moorline_spec::config::DmScope;
+use moorline_spec::id::{AgentId, RunId, SessionId, SessionKey, Text};
+
+use super::decisions::{Runtime, Speaking};
+
+/// The session of a conversation that is not bound.
+///
+/// Ids keep their case. The account is part of a group's key unless it is `default`, because two
+/// accounts may know two groups by one id.
+pub(super) fn session_of(message: &Speaking<'_>) -> SessionKey {
+    let Speaking {
+        config,
+        agent,
+        at,
+        kind,
+        from,
+    } = *message;
+    let scope = config.session.dm_scope;
+    if kind == Place::Direct && scope == DmScope::Main && at.thread.is_none() {
+        return main_key(agent);
+    }
+    let mut key = format!("agent:{agent}:");
+    let account = at.account.as_str();
+    let written = match (kind, scope) {
+        (Place::Direct, DmScope::Main) => write!(key, "main"),
+        (Place::Direct, DmScope::PerPeer) => {
+            write!(key, "direct:{}", config.linked(&at.channel, from))
+        }
+        (Place::Direct, DmScope::PerChannelPeer) => {
+            let peer = config.linked(&at.channel, from);
+            write!(key, "{}:direct:{peer}", at.channel)
+        }
+        (Place::Direct, DmScope::PerAccountChannelPeer) => {
+            let peer = config.linked(&at.channel, from);
+            write!(key, "{}:{account}:direct:{peer}", at.channel)
+        }
+        (Place::Group | Place::Thread, _) => {
+            let named = if account == "default" { "" } else { account };
+            let colon = if named.is_empty() { "" } else { ":" };
+            // A conversation whose id looks like a thread of another one stays apart from it.
+            let conversation = at.conversation.as_str().replace(":thread:", "%3Athread%3A");
+            write!(key, "{}:{named}{colon}group:{conversation}", at.channel)
+        }
+    };
+    debug_assert!(written.is_ok(), "a string takes all that is written");
+    if let Some(thread) = &at.thread {
+        key.push_str(":thread:");
+        key.push_str(thread.as_str());
+    }
+    key.into()
+}
+
+/// The main session of an agent.
+pub(super) fn main_key(agent: &AgentId) -> SessionKey {
+    format!("agent:{agent}:main").into()
+}
+
+/// The key of the n-th child.
+pub(super) fn child_key(agent: &AgentId, runtime: Runtime, number: u64) -> SessionKey {
+    let word = match runtime {
+        Runtime::Subagent => "subagent",
+        Runtime::Acp => "acp",
+    };
+    format!("agent:{agent}:{word}:{number}").into()
+}
+
+/// The agent in a key: `agent:<agent>:...`.
+pub(super) fn agent_of(key: &SessionKey) -> Option<AgentId> {
+    let rest = key.as_str().strip_prefix("agent:")?;
+    let (agent, name) = rest.split_once(':')?;
+    (!agent.is_empty() && !name.is_empty()).then(|| agent.into())
+}
+
+/// The name of an incarnation: `s-3`.
+pub(super) fn session_id(number: u64) -> SessionId {
+    format!("s-{number}").into()
+}
+
+/// The n-th run, from 1: `a` to `z`, `aa`, ...
+pub(super) fn run_id(number: u64) -> RunId {
+    let mut letters = [0_u8; 14];
+    let mut start = letters.len();
+    let mut rest = number;
+    while rest > 0 {
+        rest -= 1;
+        start -= 1;
+        letters[start] = b'a' + (rest % 26) as u8;
+        rest /= 26;
+    }
+    RunId::from(std::str::from_utf8(&letters[start..]).unwrap_or_default())
+}
+
+/// The number of a run by its name.
+pub(super) fn run_number(id: &RunId) -> Option<u64> {
+    id.as_str().bytes().try_fold(0_u64, |number, letter| {
+        letter
+            .is_ascii_lowercase()
+            .then(|| u64::from(letter - b'a') + 1)
+            .and_then(|digit| number.checked_mul(26)?.checked_add(digit))
+    })
+}
+
+/// How many bytes of a text its next piece has. Pieces joined are the text.
+pub(super) fn piece(text: &str, limit: Option<TextLimit>) -> usize {
+    let Some(TextLimit { max, unit }) = limit else {
+        return text.len();
+    };
+    // No unit is smaller than a third of a byte: UTF-16 counts one for up to three of them.
+    if text.len() <= max {
+        return text.len();
+    }
+    let mut units = 0;
+    let mut word_end = 0;
+    for (at, character) in text.char_indices() {
+        units += unit.of(character);
+        if units > max {
+            // A character larger than a whole message is sent for the channel to refuse.
+            let hard = if at == 0 { character.len_utf8() } else { at };
+            return if word_end > 0 { word_end } else { hard };
+        }
+        if character.is_whitespace() {
+            word_end = at + character.len_utf8();
+        }
+    }
+    debug_assert!(unit != TextUnit::Bytes, "bytes were counted above");
+    text.len()
+}
+
+/// A text without markers and the space around them: what the words are.
+pub(super) fn words(text: &str) -> Text {
+    if !text.contains('⟦') {
+        return Text::from(text.trim());
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('⟦') {
+        plain.push_str(before);
+        match after.split_once('⟧') {
+            Some((_, tail)) => rest = tail,
+            None => {
+                rest = "";
+                plain.push('⟦');
+                plain.push_str(after);
+            }
+        }
+    }
+    plain.push_str(rest);
+    Text::from(plain.trim())
+}
+
+/// Whether a text is one of the words by which an agent says that it says nothing.
+pub(super) fn is_silent(text: &str) -> bool {
+    if text.len() > 2_000 {
+        return false;
+    }
+    if !(text.contains("NO_REPLY") || text.contains("ANNOUNCE_SKIP")) {
+        return text.trim().is_empty();
+    }
+    matches!(words(text).as_str(), "NO_REPLY" | "ANNOUNCE_SKIP")
+}

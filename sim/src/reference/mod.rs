@@ -1,0 +1,235 @@
+//! The reference: a gateway that keeps its promises, or those of any profile. Every decision that a
+//! bug can get wrong stands in `Decisions`; here is the mechanism.
+//!
+//! Whatever one stimulus changes is written down as one record before any of its effects leaves, so
+//! that a crash at any point finds either nothing or the whole intention on the disk.
+
+mod bindings;
+mod commands;
+mod decisions;
+mod ingress;
+mod journal;
+mod keys;
+mod outbox;
+mod relay;
+mod restart;
+mod runs;
+mod send;
+mod sessions;
+mod spawn;
+mod state;
+mod sweep;
+mod tools;
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use moorline_spec::address::Address;
+use moorline_spec::calendar::Calendar;
+use moorline_spec::channel::{Channel, Placement};
+use moorline_spec::config::Config;
+use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig};
+use moorline_spec::gateway::Gateway;
+use moorline_spec::id::{AgentId, CallId, ChannelId, SessionKey, Text};
+use moorline_spec::profile::{Dials, Profile};
+use moorline_spec::stimulus::{ConfigChanged, Stimulus};
+use moorline_spec::time::Time;
+use serde_json::{Value, json};
+
+pub use decisions::{
+    AfterLapse, Again, Ages, Asked, Asker, Busy, Cause, Decisions, Doubt, Expecting, Handing,
+    Hearing, Lapse, Lost, Mode, Next, Output, Recovery, Right, Runtime, Speaking, Times, Traffic,
+    Untold, WhenBusy,
+};
+use journal::{Dirty, Journal};
+use state::State;
+
+/// A gateway in memory.
+#[derive(Debug)]
+pub struct Reference<D: Decisions = Right> {
+    decisions: D,
+    dials: Dials,
+    config: Config,
+    channels: Arc<[Channel]>,
+    agents: Arc<[AgentId]>,
+    main: SessionKey,
+    calendar: Option<Calendar>,
+    /// The last daily boundary that was looked up, and its hour.
+    boundary: Option<(u8, i64)>,
+    opened_at: Time,
+    now: Time,
+    state: State,
+    journal: Journal,
+    /// Effects of this stimulus that wait for the record.
+    out: Vec<Effect>,
+    /// Effects that leave before it: none, if the decisions are right.
+    early: Vec<Effect>,
+}
+
+impl Reference<Right> {
+    /// A gateway that keeps the promises of a profile.
+    pub fn new(profile: &Profile) -> Self {
+        Self::with(profile, Right)
+    }
+}
+
+impl<D: Decisions> Reference<D> {
+    /// A gateway that takes these decisions in place of the right ones.
+    pub fn with(profile: &Profile, decisions: D) -> Self {
+        Self {
+            decisions,
+            dials: profile.dials.clone(),
+            config: Config::default(),
+            channels: Arc::from([]),
+            agents: Arc::from([]),
+            main: SessionKey::default(),
+            calendar: None,
+            boundary: None,
+            opened_at: Time::ZERO,
+            now: Time::ZERO,
+            state: State::default(),
+            journal: Journal::default(),
+            out: Vec::new(),
+            early: Vec::new(),
+        }
+    }
+
+    fn on(&mut self, stimulus: &Stimulus) {
+        match stimulus {
+            Stimulus::Open(open) => self.on_open(open),
+            Stimulus::Inbound(inbound) => self.on_inbound(inbound),
+            Stimulus::InternalTurn(turn) => self.on_internal_turn(turn),
+            Stimulus::Call(call) => self.on_call(call),
+            Stimulus::RunStarted(started) => self.on_run_started(started),
+            Stimulus::RunProgress(progress) => self.on_run_progress(progress),
+            Stimulus::RunEnded(ended) => self.on_run_ended(ended),
+            Stimulus::Steered(steered) => self.on_steered(steered),
+            Stimulus::Receipt(receipt) => self.on_receipt(receipt),
+            Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
+            Stimulus::ThreadProbed(probed) => self.on_thread_probed(probed),
+            Stimulus::ThreadChanged(changed) => self.on_thread_changed(&changed.at, changed.state),
+            // The transcript is the agent's; key, label, route and binding are not touched by it.
+            Stimulus::Compacted(_) => (),
+            Stimulus::ConfigChanged(changed) => self.on_config_changed(changed),
+            Stimulus::Wake {} => self.on_wake(),
+            // Every touch was written down with the message or the receipt that made it.
+            Stimulus::Stop {} => (),
+        }
+    }
+
+    /// Lets the record of what changed leave before the effects that rely on it.
+    fn commit(&mut self, effects: &mut Vec<Effect>) {
+        effects.append(&mut self.early);
+        if let Some(record) = self.journal.take(&self.state) {
+            effects.push(Effect::Persist(Persist { record }));
+        }
+        effects.append(&mut self.out);
+    }
+
+    fn on_config_changed(&mut self, changed: &ConfigChanged) {
+        if self.take_config(&changed.config) {
+            self.boundary = None;
+            self.end_disabled_bindings();
+            self.reschedule_bindings();
+        }
+    }
+
+    /// Takes a configuration if it is understood; else the old one stays.
+    fn take_config(&mut self, value: &Value) -> bool {
+        match Config::read(value) {
+            Ok(config) => {
+                self.config = config;
+                true
+            }
+            Err(wrong) => {
+                let path = Text::from(wrong.path);
+                let why = Text::from(wrong.why);
+                self.out
+                    .push(Effect::RefuseConfig(RefuseConfig { path, why }));
+                false
+            }
+        }
+    }
+
+    fn on_wake(&mut self) {
+        while let Some(&(at, timer)) = self.state.timers.first()
+            && at <= self.now
+        {
+            self.state.timers.pop_first();
+            match timer {
+                state::Timer::Start(run) => self.start_again(run),
+                state::Timer::Post(post) => self.attempt(post),
+                state::Timer::Reply(debt) => self.stop_waiting(debt),
+                state::Timer::RunTimeout(run) => self.time_out(run),
+            }
+        }
+        self.sweep_if_due();
+    }
+
+    fn answer(&mut self, call: CallId, result: Value) {
+        self.out.push(Effect::Answer(Answer { call, result }));
+    }
+
+    fn refuse(&mut self, call: CallId, error: impl Into<String>) {
+        let error: String = error.into();
+        self.answer(call, json!({"status": "error", "error": error}));
+    }
+
+    fn channel(&self, id: &ChannelId) -> Option<&Channel> {
+        self.channels.iter().find(|channel| channel.id == *id)
+    }
+
+    /// How conversations of an address can be bound there.
+    fn placement(&self, at: &Address) -> Placement {
+        let channel = self.channel(&at.channel);
+        channel.map_or(Placement::None, |channel| {
+            channel.capabilities.threads.placement
+        })
+    }
+
+    fn default_agent(&self) -> AgentId {
+        self.agents
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "main".into())
+    }
+
+    fn dirty(&mut self, dirty: Dirty) {
+        self.journal.note(dirty);
+    }
+
+    /// A name that no other life uses: `d7`, in the third life `d3-7`.
+    fn name(&self, letter: char, number: u64) -> String {
+        match self.state.life {
+            0 | 1 => format!("{letter}{number}"),
+            life => format!("{letter}{life}-{number}"),
+        }
+    }
+}
+
+impl<D: Decisions> Gateway for Reference<D> {
+    type Error = Infallible;
+
+    fn handle(
+        &mut self,
+        now: Time,
+        stimuli: &[Stimulus],
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Infallible> {
+        self.now = now;
+        for stimulus in stimuli {
+            self.on(stimulus);
+            self.commit(effects);
+        }
+        Ok(())
+    }
+
+    fn wake_at(&self) -> Option<Time> {
+        let timer = self.state.timers.first().map(|&(at, _)| at);
+        let sweep = self.next_sweep();
+        timer.into_iter().chain(sweep).min()
+    }
+}

@@ -1,0 +1,274 @@
+//! Posts on their way: cut to what the channel takes, tried again, given up aloud.
+
+use moorline_spec::address::Address;
+use moorline_spec::channel::TextLimit;
+use moorline_spec::effect::{Deliver, Effect, Report};
+use moorline_spec::id::{DeliveryId, Text};
+use moorline_spec::stimulus::{Delivered, Receipt};
+use moorline_spec::time::{Span, Time};
+
+use super::decisions::{Again, Decisions, Doubt, Traffic};
+use super::journal::Dirty;
+use super::state::{Failure, Post, Purpose, Timer};
+use super::{Reference, keys};
+
+/// How many failures `subagents` can show.
+const FAILURES_MAX: usize = 1_000;
+
+impl<D: Decisions> Reference<D> {
+    /// A text sets out to an address.
+    pub(super) fn post(
+        &mut self,
+        to: &Address,
+        text: Text,
+        stem: Text,
+        run: Option<u64>,
+        purpose: Purpose,
+    ) -> u64 {
+        self.state.posts_made += 1;
+        let number = self.state.posts_made;
+        let post = Post {
+            number,
+            to: to.clone(),
+            text,
+            stem,
+            run,
+            purpose,
+            sent: 0,
+            piece: 0,
+            attempt: 0,
+            repeat: false,
+            since: self.now,
+            delivery: None,
+            retry_at: None,
+        };
+        self.state.posts.insert(number, post);
+        self.attempt(number);
+        number
+    }
+
+    fn text_limit(&self, to: &Address) -> Option<TextLimit> {
+        self.channel(&to.channel)?.capabilities.text_limit
+    }
+
+    /// Asks for the next piece of a post.
+    pub(super) fn attempt(&mut self, number: u64) {
+        let Some(to) = self.state.posts.get(&number).map(|post| &post.to) else {
+            return;
+        };
+        let limit = self.text_limit(to);
+        self.state.deliveries_made += 1;
+        let delivery = DeliveryId::from(self.name('d', self.state.deliveries_made));
+        let now = self.now;
+        let Some(post) = self.state.posts.get_mut(&number) else {
+            return;
+        };
+        let rest = &post.text[post.sent..];
+        let length = self.decisions.piece(rest, limit);
+        let whole = post.sent == 0 && length == rest.len();
+        let text = if whole {
+            post.text.clone()
+        } else {
+            Text::from(&rest[..length])
+        };
+        if post.attempt == 0 {
+            post.since = now;
+        }
+        post.attempt += 1;
+        post.retry_at = None;
+        post.delivery = Some(delivery.clone());
+        let key = self
+            .decisions
+            .delivery_key(&post.stem, post.piece + 1, whole, post.attempt);
+        self.out.push(Effect::Deliver(Deliver {
+            delivery: delivery.clone(),
+            to: post.to.clone(),
+            text,
+            key,
+            repeat: post.repeat,
+        }));
+        self.state.deliveries.insert(delivery, number);
+        self.dirty(Dirty::Post(number));
+    }
+
+    pub(super) fn on_receipt(&mut self, receipt: &Receipt) {
+        let Some(number) = self.state.deliveries.remove(&receipt.delivery) else {
+            return;
+        };
+        let of_it = self.state.posts.get(&number);
+        if of_it.is_none_or(|post| post.delivery.as_ref() != Some(&receipt.delivery)) {
+            return;
+        }
+        match &receipt.outcome {
+            Delivered::Accepted { .. } => self.arrived(number),
+            Delivered::Refused {
+                permanent,
+                retry_after,
+                why,
+            } => {
+                let wait = retry_after.map(|wait| Span(wait.0));
+                self.refused(number, *permanent, wait, why);
+            }
+            Delivered::Unknown {} => self.in_doubt(number, false),
+        }
+    }
+
+    fn arrived(&mut self, number: u64) {
+        let Some(to) = self.state.posts.get(&number).map(|post| &post.to) else {
+            return;
+        };
+        let limit = self.text_limit(to);
+        let Some(post) = self.state.posts.get_mut(&number) else {
+            return;
+        };
+        let rest = &post.text[post.sent..];
+        post.sent += self.decisions.piece(rest, limit);
+        if post.sent < post.text.len() {
+            post.piece += 1;
+            post.attempt = 0;
+            post.repeat = false;
+            return self.attempt(number);
+        }
+        let Some(post) = self.state.posts.remove(&number) else {
+            return;
+        };
+        self.dirty(Dirty::Post(number));
+        if let Some(&binding) = self.state.bound.get(&post.to) {
+            let of = self
+                .state
+                .bindings
+                .get(&binding)
+                .map(|binding| &binding.key);
+            let traffic = match &post.purpose {
+                Purpose::Output(key) if of == Some(key) => Traffic::Output,
+                Purpose::Output(_) | Purpose::Completion(_) | Purpose::Notice => Traffic::Notice,
+            };
+            self.touch(binding, traffic);
+        }
+        if let Purpose::Completion(debt) = post.purpose {
+            self.settle(debt);
+        }
+    }
+
+    fn refused(&mut self, number: u64, permanent: bool, wait: Option<Span>, why: &Text) {
+        let Some(post) = self.state.posts.get_mut(&number) else {
+            return;
+        };
+        post.delivery = None;
+        let spent = self.now.since(post.since);
+        let attempt = post.attempt;
+        let to = post.to.clone();
+        if self
+            .decisions
+            .retries(permanent, spent, self.dials.relay_window)
+        {
+            let pause = self
+                .decisions
+                .retry_after(attempt)
+                .max(wait.unwrap_or(Span::ZERO));
+            self.retry_at(number, self.now + pause);
+        } else {
+            let words = if permanent {
+                "refused"
+            } else {
+                "not taken in time"
+            };
+            let why = if why.is_empty() { words } else { why.as_str() };
+            self.give_up(number, why);
+        }
+        self.probe_after_refusal(&to);
+    }
+
+    pub(super) fn retry_at(&mut self, number: u64, at: Time) {
+        if let Some(post) = self.state.posts.get_mut(&number) {
+            post.retry_at = Some(at);
+            self.state.timers.insert((at, Timer::Post(number)));
+            self.dirty(Dirty::Post(number));
+        }
+    }
+
+    /// Nobody knows whether the last attempt happened.
+    pub(super) fn in_doubt(&mut self, number: u64, restarted: bool) {
+        let Some(post) = self.state.posts.get(&number) else {
+            return;
+        };
+        let channel = self.channel(&post.to.channel);
+        let since = self.now.since(post.since);
+        let window = channel.and_then(|channel| channel.capabilities.idempotency_window);
+        let again = self.decisions.after_unknown(&Doubt {
+            dial: self.dials.after_unknown,
+            window,
+            since,
+            restarted,
+        });
+        let attempt = post.attempt;
+        match again {
+            Again::GiveUp => return self.give_up(number, "nobody knows whether it was delivered"),
+            Again::Assume => return self.arrived(number),
+            Again::ByKey | Again::Marked | Again::Blindly => (),
+        }
+        if !self
+            .decisions
+            .retries(false, since, self.dials.relay_window)
+        {
+            return self.give_up(
+                number,
+                "nobody knows whether it was delivered, and time is up",
+            );
+        }
+        let pause = self.decisions.retry_after(attempt);
+        let at = if restarted {
+            self.now
+        } else {
+            self.now + pause
+        };
+        // The channel may have forgotten the key by the time of the attempt.
+        let in_time = window.is_some_and(|window| at.since(self.now) + since < window);
+        if let Some(post) = self.state.posts.get_mut(&number) {
+            post.delivery = None;
+            post.repeat = match again {
+                Again::Blindly => false,
+                Again::ByKey => !in_time,
+                Again::Marked | Again::GiveUp | Again::Assume => true,
+            };
+        }
+        if restarted {
+            self.attempt(number);
+        } else {
+            self.retry_at(number, at);
+        }
+    }
+
+    /// A post will not arrive; the gateway says so.
+    pub(super) fn give_up(&mut self, number: u64, why: &str) {
+        let Some(post) = self.state.posts.remove(&number) else {
+            return;
+        };
+        self.dirty(Dirty::Post(number));
+        let debt = match post.purpose {
+            Purpose::Completion(debt) => Some(debt),
+            Purpose::Output(_) | Purpose::Notice => None,
+        };
+        if let Some(run) = debt.or(post.run) {
+            self.report_failure(run, Some(post.to), why);
+        }
+        if let Some(debt) = debt {
+            self.settle(debt);
+        }
+    }
+
+    pub(super) fn report_failure(&mut self, run: u64, address: Option<Address>, why: &str) {
+        let run = keys::run_id(run);
+        let why = Text::from(why);
+        self.state.failures.push_back(Failure {
+            run: run.clone(),
+            why: why.clone(),
+        });
+        if self.state.failures.len() > FAILURES_MAX {
+            self.state.failures.pop_front();
+        }
+        self.dirty(Dirty::Failure(run.clone()));
+        self.out
+            .push(Effect::Report(Report::Failed { run, address, why }));
+    }
+}

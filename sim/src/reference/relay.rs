@@ -1,0 +1,370 @@
+//! From the end of a run to whoever asked: every debt is settled by telling the requester, or by a
+//! failure that can be seen.
+
+use moorline_spec::address::{Address, Origin};
+use moorline_spec::effect::{Effect, SteerRun, UnboundBecause};
+use moorline_spec::id::{SessionKey, SteerId, Text};
+use moorline_spec::stimulus::{Outcome, Steered, Steering};
+use serde_json::json;
+
+use super::decisions::{Asker, Busy, Decisions, Handing, Mode, Next, Untold, WhenBusy};
+use super::journal::Dirty;
+use super::state::{Debt, Owed, Progress, Purpose, Run, Standing, Steer, Turn};
+use super::{Reference, keys};
+
+impl<D: Decisions> Reference<D> {
+    /// The run that a debt waits for is over; the first end is the one that counts.
+    pub(super) fn child_ended(&mut self, number: u64, outcome: Outcome, text: Text) {
+        let Some(debt) = self.state.debts.get_mut(&number) else {
+            return;
+        };
+        if debt.state != Standing::Running {
+            return;
+        }
+        debt.outcome = outcome;
+        debt.text = text;
+        debt.state = Standing::Below;
+        let child = debt.child.clone();
+        let waiting = debt.call.take();
+        self.dirty(Dirty::Debt(number));
+        if let Some((call, deadline, by)) = waiting {
+            self.state
+                .timers
+                .remove(&(deadline, super::state::Timer::Reply(number)));
+            if self.state.runs.get(&by).is_some_and(Run::is_live) {
+                return self.reply_in_time(number, call);
+            }
+        }
+        if outcome != Outcome::Ok || !self.owes_below(&child) {
+            self.hand(number);
+        }
+    }
+
+    /// Whether a session still waits for what it asked for.
+    fn owes_below(&self, key: &SessionKey) -> bool {
+        let debts = self.state.debts.values();
+        debts
+            .into_iter()
+            .any(|debt| debt.requester == *key && debt.expected && debt.what != Owed::Reply)
+    }
+
+    fn reply_in_time(&mut self, number: u64, call: moorline_spec::id::CallId) {
+        let Some(debt) = self.state.debts.remove(&number) else {
+            return;
+        };
+        let id = keys::run_id(number);
+        let key = &debt.child;
+        let result = match debt.outcome {
+            Outcome::Ok if keys::is_silent(&debt.text) => {
+                json!({"status": "ok", "runId": id, "sessionKey": key})
+            }
+            Outcome::Ok => {
+                json!({"status": "ok", "runId": id, "sessionKey": key, "reply": debt.text})
+            }
+            Outcome::Error | Outcome::Timeout | Outcome::Killed | Outcome::Lost => {
+                let error = format!("the run ended as {}: {}", debt.outcome.as_str(), debt.task);
+                json!({"status": "error", "runId": id, "sessionKey": key, "error": error})
+            }
+        };
+        self.answer(call, result);
+    }
+
+    /// The requester is to be told now.
+    pub(super) fn hand(&mut self, number: u64) {
+        let Some(debt) = self.state.debts.get(&number) else {
+            return;
+        };
+        let silent = debt.outcome == Outcome::Ok && keys::is_silent(&debt.text);
+        let tells = !silent || self.decisions.tells_of_silence(self.dials.no_reply);
+        if !debt.expected || !tells {
+            return self.settle(number);
+        }
+        let requester = debt.requester.clone();
+        let incarnation = debt.incarnation;
+        let next = match self.state.session(&requester) {
+            Some(session) if session.incarnation == incarnation => Next::Turn,
+            Some(_) => self.decisions.after_reset(self.dials.reset_requester),
+            None => Next::Origin,
+        };
+        match next {
+            Next::Turn => self.tell_requester(number),
+            Next::Origin => {
+                let why = "whoever asked was reset since";
+                self.tell_origin(number, Some(why));
+            }
+            Next::Fail => self.fail_debt(number, "whoever asked is gone"),
+            Next::Forget => self.settle(number),
+        }
+    }
+
+    fn tell_requester(&mut self, number: u64) {
+        let Some(debt) = self.state.debts.get(&number) else {
+            return;
+        };
+        let requester = debt.requester.clone();
+        let current = self
+            .state
+            .sessions
+            .get(&requester)
+            .and_then(|session| session.current);
+        let current = current.and_then(|current| self.state.runs.get(&current));
+        let origin = self.relay_target(debt);
+        if let Some(run) = current {
+            let answers_to = self.answers_to(run);
+            let busy = Busy {
+                dial: self.dials.busy_requester,
+                running: run.state == Progress::Running,
+                answers_to: answers_to.as_ref(),
+                origin: origin.as_ref(),
+            };
+            match self.decisions.when_busy(&busy) {
+                WhenBusy::Steer => return self.steer(number, run.number),
+                WhenBusy::Queue => (),
+            }
+        }
+        self.tell_by_turn(number);
+    }
+
+    fn steer(&mut self, number: u64, run: u64) {
+        let Some(debt) = self.state.debts.get_mut(&number) else {
+            return;
+        };
+        debt.state = Standing::Steering(run);
+        let input = words_of(debt);
+        self.state.steers_made += 1;
+        let steer = SteerId::from(self.name('x', self.state.steers_made));
+        let waits = Steer {
+            run,
+            debt: number,
+            ended: None,
+        };
+        self.state.steers.insert(steer.clone(), waits);
+        let run = keys::run_id(run);
+        self.out
+            .push(Effect::SteerRun(SteerRun { steer, run, input }));
+        self.dirty(Dirty::Debt(number));
+    }
+
+    /// A turn of the requester, behind what it is at.
+    fn tell_by_turn(&mut self, number: u64) {
+        let Some(debt) = self.state.debts.get(&number) else {
+            return;
+        };
+        let input = words_of(debt);
+        let requester = debt.requester.clone();
+        let person = debt
+            .origin
+            .as_ref()
+            .and_then(|origin| origin.person.clone());
+        let origin = self.relay_target(debt).map(|address| Origin {
+            address,
+            person,
+            requester: Some(requester.clone()),
+        });
+        let run = self.new_run(requester, Turn::Telling(vec![number]), input, origin);
+        if let Some(debt) = self.state.debts.get_mut(&number) {
+            debt.state = Standing::Turn(run.number);
+            debt.turns += 1;
+        }
+        self.dirty(Dirty::Debt(number));
+        self.enqueue(run);
+        self.handed(number, Handing::Queued);
+    }
+
+    fn relay_target(&self, debt: &Debt) -> Option<Address> {
+        let session = self.state.sessions.get(&debt.requester);
+        self.decisions.relay_target(&Asker {
+            origin: debt.origin.as_ref().map(|origin| &origin.address),
+            last_route: session.and_then(|session| session.route.as_ref()),
+        })
+    }
+
+    /// A debt came this far; whether that is enough is a decision.
+    pub(super) fn handed(&mut self, number: u64, handing: Handing) {
+        if self.decisions.is_told(handing) {
+            self.settle(number);
+        }
+    }
+
+    pub(super) fn on_steered(&mut self, steered: &Steered) {
+        let Some(steer) = self.state.steers.remove(&steered.steer) else {
+            return;
+        };
+        match (steered.outcome, steer.ended) {
+            (Steering::Taken, None) => {
+                if let Some(debt) = self.state.debts.get_mut(&steer.debt) {
+                    debt.state = Standing::Steered(steer.run);
+                    self.dirty(Dirty::Debt(steer.debt));
+                }
+                if let Some(run) = self.state.runs.get_mut(&steer.run) {
+                    run.steered.push(steer.debt);
+                    self.dirty(Dirty::Run(steer.run));
+                }
+                self.handed(steer.debt, Handing::SteerTaken);
+            }
+            (Steering::Taken, Some(outcome)) => self.telling_ended(steer.debt, Some(outcome), ""),
+            (Steering::Refused, _) => match self.decisions.after_refused_steer() {
+                Next::Turn => self.tell_by_turn(steer.debt),
+                Next::Origin => self.tell_origin(steer.debt, None),
+                Next::Fail => self.fail_debt(steer.debt, "the requester took no text"),
+                Next::Forget => self.settle(steer.debt),
+            },
+        }
+    }
+
+    /// What was steered into a run is told by its good end only.
+    pub(super) fn steered_run_ended(&mut self, run: &Run, outcome: Outcome) {
+        for steer in self.state.steers.values_mut() {
+            if steer.run == run.number {
+                steer.ended = Some(outcome);
+            }
+        }
+        for &debt in &run.steered {
+            self.telling_ended(debt, Some(outcome), "");
+        }
+    }
+
+    /// A run that was given a completion is over.
+    pub(super) fn telling_ended(&mut self, number: u64, outcome: Option<Outcome>, text: &str) {
+        let Some(debt) = self.state.debts.get(&number) else {
+            return;
+        };
+        if outcome.is_some_and(|outcome| self.decisions.is_told(Handing::Ended(outcome))) {
+            self.add_to_waiting(&debt.requester.clone(), text);
+            return self.settle(number);
+        }
+        let next = self.decisions.after_untold(&Untold {
+            dial: self.dials.completion_to,
+            outcome,
+            turns: debt.turns,
+        });
+        match next {
+            Next::Turn if self.state.session(&debt.requester).is_some() => {
+                self.tell_by_turn(number)
+            }
+            Next::Turn | Next::Origin => self.tell_origin(number, None),
+            Next::Fail => self.fail_debt(number, "the turn that was to tell it failed"),
+            Next::Forget => self.settle(number),
+        }
+    }
+
+    /// A child that waits for its own children adds what it says of them to its completion.
+    fn add_to_waiting(&mut self, key: &SessionKey, text: &str) {
+        let mut debts = self.state.debts.values_mut();
+        let waiting = debts.find(|debt| debt.child == *key && debt.state == Standing::Below);
+        if let Some(debt) = waiting
+            && !keys::is_silent(text)
+        {
+            debt.text = Text::from(format!("{}\n{text}", debt.text));
+            let number = debt.run;
+            self.dirty(Dirty::Debt(number));
+        }
+    }
+
+    /// The conversation that asked is told itself.
+    pub(super) fn tell_origin(&mut self, number: u64, instead: Option<&str>) {
+        let Some(debt) = self.state.debts.get(&number) else {
+            return;
+        };
+        let Some(to) = self.relay_target(debt) else {
+            return self.fail_debt(number, "nobody knows where it belongs");
+        };
+        let ok = debt.outcome == Outcome::Ok && !keys::is_silent(&debt.text);
+        let reset = self.state.session(&debt.requester).is_some() && instead.is_some();
+        let text = match instead.filter(|_| reset) {
+            Some(why) => Text::from(format!(
+                "⚠️ run {} ended, and {why}: {}",
+                keys::run_id(number),
+                debt.task
+            )),
+            None if ok => debt.text.clone(),
+            None => Text::from(format!("⚠️ {}", words_of(debt))),
+        };
+        let stem = Text::from(format!("{}.told", keys::run_id(number)));
+        let post = self.post(&to, text, stem, Some(number), Purpose::Completion(number));
+        if let Some(debt) = self.state.debts.get_mut(&number) {
+            debt.state = Standing::Post(post);
+            self.dirty(Dirty::Debt(number));
+        }
+    }
+
+    pub(super) fn fail_debt(&mut self, number: u64, why: &str) {
+        let address = self
+            .state
+            .debts
+            .get(&number)
+            .and_then(|debt| debt.origin.as_ref());
+        let address = address.map(|origin| origin.address.clone());
+        self.report_failure(number, address, why);
+        self.settle(number);
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn settle(&mut self, number: u64) {
+        let Some(debt) = self.state.debts.remove(&number) else {
+            return;
+        };
+        self.dirty(Dirty::Debt(number));
+        if debt.what == Owed::Child(Mode::Run) {
+            self.unbind_run(number, &debt.child, UnboundBecause::RunEnded);
+        }
+        let above = self.state.debts.values().find(|above| {
+            let ended = !self.state.runs.contains_key(&above.run);
+            above.child == debt.requester && above.state == Standing::Below && ended
+        });
+        if let Some(above) = above.map(|above| above.run)
+            && !self.owes_below(&debt.requester)
+        {
+            self.hand(above);
+        }
+    }
+
+    /// A refused start is asked for again under another name.
+    pub(super) fn rename_debts(&mut self, old: u64, new: u64) {
+        if let Some(mut debt) = self.state.debts.remove(&old) {
+            self.dirty(Dirty::Debt(old));
+            if let Some((_, deadline, _)) = &debt.call {
+                let timer = super::state::Timer::Reply;
+                self.state.timers.remove(&(*deadline, timer(old)));
+                self.state.timers.insert((*deadline, timer(new)));
+            }
+            debt.run = new;
+            self.state.debts.insert(new, debt);
+            self.dirty(Dirty::Debt(new));
+        }
+        let Some(Turn::Telling(debts)) = self.state.runs.get(&new).map(|run| run.turn.clone())
+        else {
+            return;
+        };
+        for number in debts {
+            if let Some(debt) = self.state.debts.get_mut(&number) {
+                debt.state = Standing::Turn(new);
+                self.dirty(Dirty::Debt(number));
+            }
+        }
+    }
+}
+
+/// What the requester is given.
+pub(super) fn words_of(debt: &Debt) -> Text {
+    let Debt {
+        outcome,
+        task,
+        text,
+        ..
+    } = debt;
+    let run = keys::run_id(debt.run);
+    let silent = keys::is_silent(text);
+    Text::from(match (debt.what, outcome) {
+        (Owed::Child(_), Outcome::Ok) if silent => {
+            format!("run {run} ended without output: {task}")
+        }
+        (Owed::Child(_), Outcome::Ok) => format!("run {run} ended: {text}"),
+        (Owed::Reply, Outcome::Ok) if silent => format!("{} did not reply to: {task}", debt.child),
+        (Owed::Reply, Outcome::Ok) => format!("{} replied: {text}", debt.child),
+        (
+            Owed::Child(_) | Owed::Reply,
+            Outcome::Error | Outcome::Timeout | Outcome::Killed | Outcome::Lost,
+        ) => format!("run {run} failed ({}): {task}", outcome.as_str()),
+    })
+}

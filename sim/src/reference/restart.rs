@@ -1,0 +1,219 @@
+//! A life begins: afresh, or with what an earlier one wrote down.
+
+use moorline_spec::calendar::Calendar;
+use moorline_spec::effect::{CancelRun, Effect};
+use moorline_spec::stimulus::{Open, Outcome};
+
+use super::decisions::{Decisions, Lost, Recovery};
+use super::journal::{self, Dirty, Journal};
+use super::state::{Progress, Run, Standing, State, Timer, Turn};
+use super::{Reference, keys};
+
+impl<D: Decisions> Reference<D> {
+    pub(super) fn on_open(&mut self, open: &Open) {
+        self.out.clear();
+        self.early.clear();
+        self.journal = Journal::default();
+        self.channels = open.channels.clone();
+        self.agents = open.agents.clone();
+        self.main = keys::main_key(&self.default_agent());
+        self.calendar = Calendar::new(&open.starts_at, &open.timezone).ok();
+        self.boundary = None;
+        self.opened_at = self.now;
+        self.config = moorline_spec::config::Config::default();
+        self.take_config(&open.config);
+        if open.restored {
+            self.state = journal::fold(&open.disk);
+            self.state.life += 1;
+            self.dirty(Dirty::Life);
+            self.recover(open);
+        } else {
+            self.state = State {
+                life: 1,
+                ..State::default()
+            };
+        }
+    }
+
+    /// Each thing that was in flight is resumed once, or ends where it can be seen.
+    fn recover(&mut self, open: &Open) {
+        self.end_disabled_bindings();
+        self.reschedule_bindings();
+        let lives = |number: &u64| {
+            let id = keys::run_id(*number);
+            open.alive.contains(&id)
+        };
+        let runs: Vec<u64> = self.state.runs.keys().copied().collect();
+        let (alive, dead): (Vec<u64>, Vec<u64>) = runs.iter().partition(|number| lives(number));
+        for &number in &runs {
+            self.restore_place(number, alive.contains(&number));
+        }
+        self.forget_steers(&alive);
+        for number in dead {
+            self.recover_run(number);
+        }
+        let debts: Vec<u64> = self.state.debts.keys().copied().collect();
+        for number in debts {
+            self.recover_debt(number);
+        }
+        let posts: Vec<u64> = self.state.posts.keys().copied().collect();
+        for number in posts {
+            self.recover_post(number);
+        }
+        let keys: Vec<_> = self
+            .state
+            .runs
+            .values()
+            .map(|run| run.key.clone())
+            .collect();
+        for key in keys {
+            self.pump(&key);
+        }
+    }
+
+    /// Puts a run back where it was in its session.
+    fn restore_place(&mut self, number: u64, alive: bool) {
+        let Some(run) = self.state.runs.get_mut(&number) else {
+            return;
+        };
+        let key = run.key.clone();
+        if run.state == Progress::Queued {
+            self.open_session(&key);
+            if let Some(session) = self.state.sessions.get_mut(&key) {
+                session.queue.push_back(number);
+            }
+        } else if alive {
+            if run.state == Progress::Starting {
+                run.state = Progress::Running;
+            }
+            if let Some(session) = self.state.sessions.get_mut(&key) {
+                session.current = Some(number);
+            }
+        }
+    }
+
+    /// An answer to a steer died with the earlier life: what was steered is still owed.
+    fn forget_steers(&mut self, alive: &[u64]) {
+        let lost: Vec<u64> = self
+            .state
+            .debts
+            .values()
+            .filter(|debt| match debt.state {
+                Standing::Steering(_) => true,
+                Standing::Steered(run) => !alive.contains(&run),
+                Standing::Running | Standing::Below | Standing::Turn(_) | Standing::Post(_) => {
+                    false
+                }
+            })
+            .map(|debt| debt.run)
+            .collect();
+        for number in lost {
+            if let Some(debt) = self.state.debts.get_mut(&number) {
+                debt.state = Standing::Below;
+                self.dirty(Dirty::Debt(number));
+            }
+        }
+    }
+
+    fn recover_run(&mut self, number: u64) {
+        let Some(run) = self.state.runs.get(&number) else {
+            return;
+        };
+        let lost = match (&run.turn, run.state) {
+            (_, Progress::Queued) => return,
+            (_, Progress::Cancelled) => {
+                self.free(number);
+                return;
+            }
+            (Turn::Message(_), _) => Lost::Message {
+                resumed: run.resumes.is_some(),
+            },
+            (Turn::Child { accepted, .. }, _) => Lost::Child {
+                accepted: *accepted,
+            },
+            (Turn::Telling(_), _) => Lost::Telling,
+            (Turn::Sent, _) => Lost::Sent,
+            (Turn::Internal(_) | Turn::Plugin { .. }, _) => Lost::Unasked,
+        };
+        match self.decisions.recover(&lost) {
+            Recovery::Resume => self.resume(number),
+            Recovery::EndLost => self.end(number, Outcome::Lost, "".into()),
+            Recovery::Undo => self.undo_spawn(number, "the gateway was restarted"),
+            Recovery::Forget => {
+                self.state.runs.remove(&number);
+                self.dirty(Dirty::Run(number));
+                self.state.debts.remove(&number);
+                self.dirty(Dirty::Debt(number));
+            }
+        }
+    }
+
+    /// The same turn once more, before anything that waits.
+    fn resume(&mut self, number: u64) {
+        let Some(run) = self.state.runs.remove(&number) else {
+            return;
+        };
+        self.dirty(Dirty::Run(number));
+        self.state.runs_made += 1;
+        let next = self.state.runs_made;
+        let key = run.key.clone();
+        let again = Run {
+            number: next,
+            resumes: Some(number),
+            steered: Vec::new(),
+            ..run
+        };
+        self.state.runs.insert(next, again);
+        self.open_session(&key);
+        if let Some(session) = self.state.sessions.get_mut(&key) {
+            session.current = Some(next);
+        }
+        self.start(next);
+    }
+
+    fn recover_debt(&mut self, number: u64) {
+        let Some(debt) = self.state.debts.get(&number) else {
+            return;
+        };
+        let child = debt.child.clone();
+        match debt.state {
+            Standing::Running => {
+                // An alive child whose spawn was never answered is no child of anybody.
+                let run = self.state.runs.get(&number);
+                if run.is_some_and(Self::is_unaccepted) {
+                    let run = keys::run_id(number);
+                    self.out.push(Effect::CancelRun(CancelRun { run }));
+                    self.undo_spawn(number, "the gateway was restarted");
+                }
+            }
+            Standing::Below => {
+                if !self.waits_below(&child, number) {
+                    self.hand(number);
+                }
+            }
+            Standing::Turn(_)
+            | Standing::Steering(_)
+            | Standing::Steered(_)
+            | Standing::Post(_) => (),
+        }
+    }
+
+    fn waits_below(&self, child: &moorline_spec::id::SessionKey, number: u64) -> bool {
+        let mut debts = self.state.debts.values();
+        debts.any(|debt| debt.requester == *child && debt.expected && debt.run != number)
+    }
+
+    fn recover_post(&mut self, number: u64) {
+        let Some(post) = self.state.posts.get(&number) else {
+            return;
+        };
+        match (&post.delivery, post.retry_at) {
+            (_, Some(at)) => {
+                let at = at.max(self.now);
+                self.state.timers.insert((at, Timer::Post(number)));
+            }
+            (Some(_), None) => self.in_doubt(number, true),
+            (None, None) => self.attempt(number),
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Turns of agents: one at a time in each session, in order of arrival.
+
+use moorline_spec::address::Address;
+use moorline_spec::effect::{CancelRun, Effect, StartRun};
+use moorline_spec::id::{SessionKey, Text};
+use moorline_spec::stimulus::{Outcome, RunEnded, RunProgress, RunStarted, Start};
+use moorline_spec::time::Span;
+use serde_json::json;
+
+use super::decisions::{Cause, Decisions, Output};
+use super::journal::Dirty;
+use super::state::{Progress, Purpose, Run, Timer, Turn};
+use super::{Reference, keys};
+
+/// How often a refused start is asked for again.
+const STARTS_MAX: u32 = 4;
+/// The pause before that.
+const START_PAUSE: Span = Span::secs(2);
+
+impl<D: Decisions> Reference<D> {
+    /// A run waits for its turn, which may have come.
+    pub(super) fn enqueue(&mut self, run: Run) -> u64 {
+        let number = run.number;
+        let key = run.key.clone();
+        self.state.runs.insert(number, run);
+        self.dirty(Dirty::Run(number));
+        if let Some(session) = self.state.sessions.get_mut(&key) {
+            session.queue.push_back(number);
+        }
+        self.pump(&key);
+        number
+    }
+
+    /// Starts the next run of a session where none goes on.
+    pub(super) fn pump(&mut self, key: &SessionKey) {
+        while let Some(session) = self.state.sessions.get_mut(key)
+            && session.current.is_none()
+            && let Some(number) = session.queue.pop_front()
+        {
+            session.current = Some(number);
+            self.begin(number);
+        }
+    }
+
+    fn begin(&mut self, number: u64) {
+        let Some(run) = self.state.runs.get(&number) else {
+            return;
+        };
+        let key = run.key.clone();
+        let at = run.at;
+        let cause = run.turn.cause();
+        let (resets, silent) = match &run.turn {
+            Turn::Message(message) => {
+                let route = run.origin.as_ref().map(|origin| &origin.address);
+                if let Some(session) = self.state.sessions.get_mut(&key) {
+                    session.kind = message.kind;
+                    if session.route.as_ref() != route {
+                        session.route = route.cloned();
+                    }
+                }
+                (message.resets, message.silent)
+            }
+            Turn::Child { .. } | Turn::Telling(_) | Turn::Sent | Turn::Internal(_) => {
+                (false, false)
+            }
+            Turn::Plugin { .. } => (false, false),
+        };
+        let evaluates = match cause {
+            Cause::Message => true,
+            Cause::Plugin => self
+                .decisions
+                .agent_path_resets(self.dials.agent_path_resets),
+            Cause::Internal(_) | Cause::Session => false,
+        };
+        if resets || (evaluates && self.is_stale(&key, at)) {
+            self.rotate(&key);
+        }
+        if let Some(session) = self.state.sessions.get_mut(&key) {
+            session.written_at = session.written_at.max(at);
+            if self.decisions.is_interaction(cause) {
+                session.interacted_at = session.interacted_at.max(at);
+            }
+        }
+        if silent {
+            return self.begin_nothing(number);
+        }
+        self.start(number);
+    }
+
+    /// `/new` with nothing after it: people hear of it, and the next message is the first.
+    fn begin_nothing(&mut self, number: u64) {
+        let Some(run) = self.state.runs.remove(&number) else {
+            return;
+        };
+        self.dirty(Dirty::Run(number));
+        if let Some(session) = self.state.sessions.get_mut(&run.key) {
+            session.current = None;
+        }
+        if let Some(origin) = &run.origin {
+            let stem = Text::from(format!("{}.reset", keys::run_id(number)));
+            self.post(
+                &origin.address,
+                "⚙️ New session.".into(),
+                stem,
+                None,
+                Purpose::Notice,
+            );
+        }
+    }
+
+    /// Asks for a run.
+    pub(super) fn start(&mut self, number: u64) {
+        let Some(run) = self.state.runs.get_mut(&number) else {
+            return;
+        };
+        let Some(session) = self.state.sessions.get(&run.key) else {
+            return;
+        };
+        run.state = Progress::Starting;
+        run.starts += 1;
+        self.out.push(Effect::StartRun(StartRun {
+            run: keys::run_id(number),
+            session_key: run.key.clone(),
+            session_id: self.decisions.session_id(session.id),
+            memory: self.decisions.memory(session.fresh),
+            agent: session.agent.clone(),
+            input: run.input.clone(),
+            overrides: run.overrides.clone(),
+            resumes: run.resumes.map(keys::run_id),
+        }));
+        self.journal.note(Dirty::Run(number));
+        if let Turn::Telling(debts) = &run.turn {
+            for debt in debts.clone() {
+                self.handed(debt, super::decisions::Handing::Starting);
+            }
+        }
+    }
+
+    /// A refused start is asked for again, under a new name: a name is used once.
+    pub(super) fn start_again(&mut self, number: u64) {
+        let Some(mut run) = self.state.runs.remove(&number) else {
+            return;
+        };
+        self.dirty(Dirty::Run(number));
+        self.state.runs_made += 1;
+        let next = self.state.runs_made;
+        run.number = next;
+        if let Some(session) = self.state.sessions.get_mut(&run.key) {
+            session.current = Some(next);
+        }
+        self.rename_debts(number, next);
+        self.state.runs.insert(next, run);
+        self.start(next);
+    }
+
+    pub(super) fn on_run_started(&mut self, started: &RunStarted) {
+        let number = keys::run_number(&started.run).unwrap_or_default();
+        let Some(run) = self.state.runs.get_mut(&number) else {
+            return;
+        };
+        if run.state != Progress::Starting {
+            // A cancelled run that never ran frees its place.
+            if run.state == Progress::Cancelled && started.outcome == Start::Refused {
+                self.free(number);
+            }
+            return;
+        }
+        match started.outcome {
+            Start::Started => self.runs_now(number),
+            Start::Refused => self.start_refused(number),
+            Start::Unknown => self.start_unknown(number),
+        }
+    }
+
+    fn runs_now(&mut self, number: u64) {
+        let Some(run) = self.state.runs.get_mut(&number) else {
+            return;
+        };
+        run.state = Progress::Running;
+        let key = run.key.clone();
+        let asked = match &mut run.turn {
+            Turn::Child { call, accepted } => {
+                *accepted = true;
+                Some((true, call.take()))
+            }
+            Turn::Plugin { call } => Some((false, call.take())),
+            Turn::Message(_) | Turn::Telling(_) | Turn::Sent | Turn::Internal(_) => None,
+        };
+        if let Some(session) = self.state.sessions.get_mut(&key)
+            && session.fresh
+        {
+            session.fresh = false;
+            self.dirty(Dirty::Session(key.clone()));
+        }
+        match asked {
+            Some((true, call)) => self.spawn_runs(number, call),
+            Some((false, Some(call))) => {
+                self.dirty(Dirty::Run(number));
+                let id = keys::run_id(number);
+                self.answer(
+                    call,
+                    json!({"status": "accepted", "runId": id, "sessionKey": key}),
+                );
+            }
+            Some((false, None)) | None => (),
+        }
+    }
+
+    fn start_refused(&mut self, number: u64) {
+        let Some(run) = self.state.runs.get(&number) else {
+            return;
+        };
+        match &run.turn {
+            Turn::Child { .. } => return self.undo_spawn(number, "its run was refused"),
+            Turn::Message(_)
+            | Turn::Telling(_)
+            | Turn::Sent
+            | Turn::Internal(_)
+            | Turn::Plugin { .. } => (),
+        }
+        if run.starts < STARTS_MAX {
+            let at = self.now + Span(START_PAUSE.0 * u64::from(run.starts));
+            self.state.timers.insert((at, Timer::Start(number)));
+            return;
+        }
+        let run = run.clone();
+        self.release_claim(&run);
+        self.end(number, Outcome::Error, "".into());
+    }
+
+    /// It may run: the name is cancelled, and it is asked for once more as its replacement.
+    fn start_unknown(&mut self, number: u64) {
+        let Some(run) = self.state.runs.get(&number) else {
+            return;
+        };
+        let id = keys::run_id(number);
+        self.out.push(Effect::CancelRun(CancelRun { run: id }));
+        if matches!(run.turn, Turn::Child { .. }) {
+            return self.undo_spawn(
+                number,
+                "nobody knows whether its run started; it was cancelled",
+            );
+        }
+        if run.resumes.is_some() {
+            return self.end(number, Outcome::Lost, "".into());
+        }
+        if let Some(run) = self.state.runs.get_mut(&number) {
+            run.resumes = Some(number);
+        }
+        self.start_again(number);
+    }
+
+    pub(super) fn on_run_ended(&mut self, ended: &RunEnded) {
+        let number = keys::run_number(&ended.run).unwrap_or_default();
+        match self.state.runs.get(&number).map(|run| run.state) {
+            Some(Progress::Cancelled) => self.free(number),
+            Some(Progress::Starting) => {
+                // The end came before the news that it runs.
+                self.runs_now(number);
+                self.end(number, ended.outcome, ended.text.clone());
+            }
+            Some(Progress::Running) => self.end(number, ended.outcome, ended.text.clone()),
+            Some(Progress::Queued) | None => (),
+        }
+    }
+
+    /// The place of a run in its session is free.
+    pub(super) fn free(&mut self, number: u64) {
+        let Some(run) = self.state.runs.remove(&number) else {
+            return;
+        };
+        self.dirty(Dirty::Run(number));
+        let mut gone = false;
+        if let Some(session) = self.state.sessions.get_mut(&run.key)
+            && session.current == Some(number)
+        {
+            session.current = None;
+            gone = session.ghost && session.queue.is_empty();
+        }
+        if gone {
+            self.state.sessions.remove(&run.key);
+            self.dirty(Dirty::Session(run.key.clone()));
+        }
+        self.pump(&run.key);
+    }
+
+    /// A run is over, and whoever waits is told.
+    pub(super) fn end(&mut self, number: u64, outcome: Outcome, text: Text) {
+        let Some(run) = self.state.runs.remove(&number) else {
+            return;
+        };
+        self.dirty(Dirty::Run(number));
+        if let Some(session) = self.state.sessions.get_mut(&run.key)
+            && session.current == Some(number)
+        {
+            session.current = None;
+        }
+        let key = run.key.clone();
+        self.conclude(run, outcome, text);
+        self.pump(&key);
+    }
+
+    /// What the end of a run means to whoever waits for it.
+    pub(super) fn conclude(&mut self, run: Run, outcome: Outcome, text: Text) {
+        let number = run.number;
+        let says = outcome == Outcome::Ok && !keys::is_silent(&text);
+        if says && let Some(to) = self.answers_to(&run) {
+            let stem = Text::from(keys::run_id(number).as_str());
+            let purpose = Purpose::Output(run.key.clone());
+            self.post(&to, text.clone(), stem, Some(number), purpose);
+        }
+        self.steered_run_ended(&run, outcome);
+        match &run.turn {
+            Turn::Message(_) if outcome != Outcome::Ok => self.tell_failure(&run, outcome),
+            Turn::Message(_) | Turn::Internal(_) => (),
+            Turn::Child { .. } | Turn::Sent => self.child_ended(number, outcome, text),
+            Turn::Telling(debts) => {
+                let settles = debts.clone();
+                for debt in settles {
+                    self.telling_ended(debt, Some(outcome), &text);
+                }
+            }
+            Turn::Plugin { call: Some(call) } => {
+                let error = format!("the run ended as {}", outcome.as_str());
+                self.refuse(call.clone(), error);
+            }
+            Turn::Plugin { call: None } => (),
+        }
+    }
+
+    /// People hear that a message of theirs gets no answer.
+    fn tell_failure(&mut self, run: &Run, outcome: Outcome) {
+        let Some(origin) = &run.origin else {
+            return;
+        };
+        let words = outcome.as_str();
+        let text = Text::from(format!("⚠️ No answer ({words}) to: {}", run.input));
+        let stem = Text::from(format!("{}.failed", keys::run_id(run.number)));
+        self.post(
+            &origin.address,
+            text,
+            stem,
+            Some(run.number),
+            Purpose::Notice,
+        );
+    }
+
+    pub(super) fn on_run_progress(&mut self, progress: &RunProgress) {
+        let number = keys::run_number(&progress.run).unwrap_or_default();
+        let Some(run) = self.state.runs.get_mut(&number) else {
+            return;
+        };
+        if !run.is_live() || keys::is_silent(&progress.text) {
+            return;
+        }
+        run.words += 1;
+        let run = run.clone();
+        if let Some(to) = self.answers_to(&run) {
+            let stem = Text::from(format!("{}.{}", keys::run_id(number), run.words));
+            let purpose = Purpose::Output(run.key.clone());
+            self.post(&to, progress.text.clone(), stem, Some(number), purpose);
+        }
+    }
+
+    /// Where the output of a run goes.
+    pub(super) fn answers_to(&self, run: &Run) -> Option<Address> {
+        let session = self.state.sessions.get(&run.key);
+        self.decisions.output_to(&Output {
+            cause: run.turn.cause(),
+            origin: run.origin.as_ref().map(|origin| &origin.address),
+            bound: self.state.address_of(&run.key),
+            last_route: session.and_then(|session| session.route.as_ref()),
+            configured: self.config.agents.defaults.heartbeat.to.as_ref(),
+            proactive_to: self.dials.proactive_to,
+            tells: matches!(run.turn, Turn::Telling(_)),
+        })
+    }
+}

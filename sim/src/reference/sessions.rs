@@ -1,0 +1,228 @@
+//! Life of a session: opened, reset, deleted.
+
+use moorline_spec::config::ResetPolicy;
+use moorline_spec::effect::{CancelRun, Effect, UnboundBecause};
+use moorline_spec::id::{CallId, RunId, SessionKey};
+use moorline_spec::stimulus::Outcome;
+use moorline_spec::time::{Span, Time};
+use serde_json::json;
+
+use super::decisions::{Ages, Decisions};
+use super::ingress::kind_of;
+use super::journal::Dirty;
+use super::state::{Owed, Progress, Session, Standing};
+use super::{Reference, keys};
+
+/// The shortest time between two turns of the same hour, on the day that loses one.
+const DAY_MIN: Span = Span::hours(22);
+
+impl<D: Decisions> Reference<D> {
+    /// The session of that key, new where there is none.
+    pub(super) fn open_session(&mut self, key: &SessionKey) {
+        if self.state.session(key).is_some() {
+            return;
+        }
+        let next = self.next_id();
+        let now = self.now;
+        if let Some(ghost) = self.state.sessions.get_mut(key) {
+            ghost.ghost = false;
+        } else {
+            let agent = keys::agent_of(key).unwrap_or_else(|| self.default_agent());
+            let mut session = Session::new(key.clone(), agent, next, now);
+            session.kind = kind_of(key);
+            self.state.sessions.insert(key.clone(), session);
+        }
+        self.dirty(Dirty::Session(key.clone()));
+    }
+
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.state.ids_made += 1;
+        self.state.ids_made
+    }
+
+    /// Whether a person's message that arrived at `at` finds the session too old.
+    pub(super) fn is_stale(&mut self, key: &SessionKey, at: Time) -> bool {
+        let Some(session) = self.state.sessions.get(key) else {
+            return false;
+        };
+        if session.fresh {
+            return false;
+        }
+        let channel = session.route.as_ref().map(|route| &route.channel);
+        let unknown = "".into();
+        let policy = self.config.reset_policy(
+            channel.unwrap_or(&unknown),
+            session.kind,
+            self.dials.reset_default,
+        );
+        if policy == ResetPolicy::default() {
+            return false;
+        }
+        let (started_at, interacted_at, written_at) = (
+            session.started_at,
+            session.interacted_at,
+            session.written_at,
+        );
+        let boundary = policy.daily_at.map(|hour| self.boundary_before(at, hour));
+        self.decisions.reset_due(&Ages {
+            policy,
+            anchor: self.dials.reset_anchor,
+            started_at,
+            interacted_at,
+            written_at,
+            at,
+            boundary,
+        })
+    }
+
+    /// The calendar is asked once a day.
+    fn boundary_before(&mut self, at: Time, hour: u8) -> i64 {
+        let now = i64::try_from(at.0).unwrap_or(i64::MAX);
+        if let Some((known, boundary)) = self.boundary
+            && known == hour
+            && boundary <= now
+            && now.saturating_sub(boundary) < DAY_MIN.0.cast_signed()
+        {
+            return boundary;
+        }
+        let Some(calendar) = &self.calendar else {
+            return i64::MIN;
+        };
+        let boundary = self.decisions.boundary(calendar, at, hour);
+        self.boundary = Some((hour, boundary));
+        boundary
+    }
+
+    /// Forgets what was before. Key, label, route and binding stay.
+    pub(super) fn rotate(&mut self, key: &SessionKey) {
+        let next = self.next_id();
+        let keeps_id = self.dials.reset_keeps_id;
+        let Some(session) = self.state.sessions.get_mut(key) else {
+            return;
+        };
+        session.incarnation = next;
+        session.id = self.decisions.id_after_reset(keeps_id, session.id, next);
+        session.fresh = true;
+        session.started_at = self.now;
+        session.interacted_at = self.now;
+        session.written_at = self.now;
+        if !self.decisions.keeps_label() {
+            session.label = None;
+        }
+        self.dirty(Dirty::Session(key.clone()));
+    }
+
+    pub(super) fn reset_call(&mut self, call: CallId, key: &SessionKey) {
+        if self.state.session(key).is_none() {
+            return self.refuse(call, format!("Unknown session: {key}"));
+        }
+        self.rotate(key);
+        self.stop_session(key, Outcome::Killed);
+        self.unbind_session(key, UnboundBecause::Reset);
+        self.answer(call, json!({"ok": true, "status": "ok", "key": key}));
+    }
+
+    pub(super) fn delete_call(&mut self, call: CallId, key: &SessionKey) {
+        if self.state.session(key).is_none() {
+            return self.refuse(call, format!("Unknown session: {key}"));
+        }
+        self.rotate(key);
+        self.stop_session(key, Outcome::Killed);
+        self.unbind_session(key, UnboundBecause::Deleted);
+        self.delete_session(key);
+        self.answer(
+            call,
+            json!({"ok": true, "status": "ok", "deleted": true, "key": key}),
+        );
+    }
+
+    /// Removes a session. One whose run has not ended yet stays as a ghost until then, or what that
+    /// run says last would be remembered under the key's next life.
+    pub(super) fn delete_session(&mut self, key: &SessionKey) {
+        let next = self.next_id();
+        let now = self.now;
+        let Some(session) = self.state.sessions.get_mut(key) else {
+            return;
+        };
+        if session.current.is_some() || !session.queue.is_empty() {
+            let mut ghost = Session::new(key.clone(), session.agent.clone(), next, now);
+            ghost.current = session.current;
+            ghost.queue = std::mem::take(&mut session.queue);
+            ghost.ghost = ghost.queue.is_empty();
+            *session = ghost;
+        } else {
+            self.state.sessions.remove(key);
+        }
+        self.dirty(Dirty::Session(key.clone()));
+    }
+
+    /// Stops the run of a session and everything that it asked for, at any depth.
+    pub(super) fn stop_session(&mut self, key: &SessionKey, outcome: Outcome) {
+        self.stop_children(key, outcome);
+        let current = self
+            .state
+            .sessions
+            .get(key)
+            .and_then(|session| session.current);
+        if let Some(number) = current {
+            self.cancel(number, outcome);
+        }
+    }
+
+    /// Stops the runs of all children of a session.
+    pub(super) fn stop_children(&mut self, key: &SessionKey, outcome: Outcome) {
+        let children: Vec<SessionKey> = self
+            .state
+            .debts
+            .values()
+            .filter(|debt| {
+                let open = matches!(debt.state, Standing::Running | Standing::Below);
+                debt.requester == *key && open && matches!(debt.what, Owed::Child(_))
+            })
+            .map(|debt| debt.child.clone())
+            .collect();
+        for child in children {
+            self.stop_session(&child, outcome);
+            let waiting = self.state.sessions.get(&child);
+            let waiting: Vec<u64> =
+                waiting.map_or(Vec::new(), |s| s.queue.iter().copied().collect());
+            for number in waiting {
+                self.cancel_queued(number, outcome);
+            }
+        }
+    }
+
+    /// Cancels a run: whoever waits is told now, its place is free when it has ended.
+    pub(super) fn cancel(&mut self, number: u64, outcome: Outcome) {
+        let Some(run) = self.state.runs.get_mut(&number) else {
+            return;
+        };
+        if run.state == Progress::Cancelled {
+            return;
+        }
+        let told = run.clone();
+        run.state = Progress::Cancelled;
+        self.dirty(Dirty::Run(number));
+        let run: RunId = keys::run_id(number);
+        self.out.push(Effect::CancelRun(CancelRun { run }));
+        self.conclude(told, outcome, "".into());
+    }
+
+    fn cancel_queued(&mut self, number: u64, outcome: Outcome) {
+        let Some(run) = self.state.runs.remove(&number) else {
+            return;
+        };
+        if let Some(session) = self.state.sessions.get_mut(&run.key) {
+            session.queue.retain(|&other| other != number);
+        }
+        self.dirty(Dirty::Run(number));
+        self.conclude(run, outcome, "".into());
+    }
+
+    /// A run took longer than whoever asked for it allowed.
+    pub(super) fn time_out(&mut self, number: u64) {
+        if self.state.runs.contains_key(&number) {
+            self.cancel(number, Outcome::Timeout);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Methods that agents, plugins and administrators call, beside spawn and send.
+
+use moorline_spec::address::Origin;
+use moorline_spec::id::{SessionKey, Text};
+use moorline_spec::profile::Visibility;
+use moorline_spec::stimulus::{Call, Caller as By, Outcome};
+use serde_json::{Value, json};
+
+use super::decisions::Decisions;
+use super::state::{Owed, Standing, Turn};
+use super::{Reference, keys};
+
+/// Who calls.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Caller {
+    /// The calling run.
+    pub run: Option<u64>,
+    /// Its session.
+    pub key: Option<SessionKey>,
+    /// The incarnation of it.
+    pub incarnation: u64,
+    /// Where what it asks for belongs.
+    pub origin: Option<Origin>,
+}
+
+impl<D: Decisions> Reference<D> {
+    pub(super) fn on_call(&mut self, call: &Call) {
+        let caller = match &call.by {
+            By::Run(run) => match self.calling_run(run) {
+                Some(caller) => caller,
+                None => return self.refuse(call.call.clone(), format!("run {run} is over")),
+            },
+            By::Admin | By::Plugin => Caller::default(),
+        };
+        let (id, params) = (call.call.clone(), &call.params);
+        match call.method.as_str() {
+            "sessions_spawn" => self.spawn_call(id, &caller, params),
+            "sessions_send" => self.send_call(id, &caller, params),
+            "sessions_list" => {
+                let sessions = self.list(&caller);
+                self.answer(id, json!({"status": "ok", "sessions": sessions}));
+            }
+            "sessions_history" | "session_status" => self.status_call(call, &caller),
+            "subagents" => self.subagents_call(call, &caller),
+            "sessions.reset" | "sessions.delete" => self.admin_call(call, &caller),
+            "runtime.subagent.run" => self.plugin_run(call, &caller),
+            method => {
+                let known = "sessions_spawn, sessions_send, sessions_list, sessions_history, \
+                             session_status, subagents, sessions.reset, sessions.delete, \
+                             runtime.subagent.run";
+                self.refuse(id, format!("unknown method {method}; there is {known}"));
+            }
+        }
+    }
+
+    /// A run that may call: it lives, and so does the incarnation it belongs to.
+    fn calling_run(&self, run: &moorline_spec::id::RunId) -> Option<Caller> {
+        let number = keys::run_number(run)?;
+        let run = self.state.runs.get(&number).filter(|run| run.is_live())?;
+        let session = self.state.sessions.get(&run.key)?;
+        let origin = run.origin.clone().map(|origin| Origin {
+            requester: Some(run.key.clone()),
+            ..origin
+        });
+        Some(Caller {
+            run: Some(number),
+            key: Some(run.key.clone()),
+            incarnation: session.incarnation,
+            origin,
+        })
+    }
+
+    /// Whether a session was spawned by another one, at any depth.
+    pub(super) fn is_below(&self, above: Option<&SessionKey>, key: &SessionKey) -> bool {
+        let Some(above) = above else {
+            return true;
+        };
+        let parent = |key: &SessionKey| {
+            let child = self.state.sessions.get(key)?.child.as_ref()?;
+            Some(&child.parent)
+        };
+        std::iter::successors(parent(key), |key| parent(key)).any(|parent| parent == above)
+    }
+
+    pub(super) fn sees(&self, caller: &Caller, key: &SessionKey) -> bool {
+        match self.dials.visibility {
+            Visibility::All => true,
+            Visibility::Tree => {
+                caller.key.as_ref() == Some(key) || self.is_below(caller.key.as_ref(), key)
+            }
+        }
+    }
+
+    fn list(&self, caller: &Caller) -> Vec<Value> {
+        let mut sessions: Vec<_> = self
+            .state
+            .sessions
+            .values()
+            .filter(|session| !session.ghost && self.sees(caller, &session.key))
+            .collect();
+        sessions.sort_by(|left, right| left.key.cmp(&right.key));
+        let row = |session: &&super::state::Session| {
+            let mut row = json!({
+                "key": session.key,
+                "sessionId": keys::session_id(session.id),
+                "running": session.current.is_some(),
+            });
+            if let Some(label) = &session.label {
+                row["label"] = json!(label);
+            }
+            if let Some(child) = &session.child {
+                row["spawnedBy"] = json!(child.parent);
+            }
+            row
+        };
+        sessions.iter().map(row).collect()
+    }
+
+    /// The session that `sessionKey`, `key` or `label` name, if the caller sees it.
+    fn named(&self, caller: &Caller, params: &Value) -> Result<SessionKey, String> {
+        let key = ["sessionKey", "key", "target"]
+            .into_iter()
+            .find_map(|name| params[name].as_str());
+        let key = match (key, params["label"].as_str()) {
+            (Some(key), _) => match self.resolve(caller, key) {
+                Ok(key) => key,
+                Err(error) => self.by_label(key).ok_or(error)?,
+            },
+            (None, Some(label)) => self
+                .by_label(label)
+                .ok_or_else(|| format!("No session found with label: {label}"))?,
+            (None, None) => return Err("name the session by `sessionKey` or `label`".to_owned()),
+        };
+        let session = self.state.session(&key);
+        session
+            .filter(|_| self.sees(caller, &key))
+            .map(|session| session.key.clone())
+            .ok_or_else(|| format!("Session not found: {key}"))
+    }
+
+    fn status_call(&mut self, call: &Call, caller: &Caller) {
+        match self.named(caller, &call.params) {
+            Ok(key) => {
+                let rows = self.list(caller);
+                let row = rows.into_iter().find(|row| row["key"] == json!(key));
+                let mut row = row.unwrap_or_else(|| json!({"key": key}));
+                row["status"] = json!("ok");
+                self.answer(call.call.clone(), row);
+            }
+            Err(error) => self.refuse(call.call.clone(), error),
+        }
+    }
+
+    fn admin_call(&mut self, call: &Call, caller: &Caller) {
+        let key = match self.named(caller, &call.params) {
+            Ok(key) => key,
+            Err(error) => return self.refuse(call.call.clone(), error),
+        };
+        match call.method.as_str() {
+            "sessions.delete" => self.delete_call(call.call.clone(), &key),
+            _ => self.reset_call(call.call.clone(), &key),
+        }
+    }
+
+    fn subagents_call(&mut self, call: &Call, caller: &Caller) {
+        match call.params["action"].as_str().unwrap_or("list") {
+            "list" => {
+                let runs = self.runs_below(caller);
+                let failed: Vec<Value> = self
+                    .state
+                    .failures
+                    .iter()
+                    .map(|failure| json!({"runId": failure.run, "why": failure.why}))
+                    .collect();
+                let result = json!({"status": "ok", "runs": runs, "failed": failed});
+                self.answer(call.call.clone(), result);
+            }
+            "kill" => match self.named(caller, &call.params) {
+                Ok(key) => {
+                    self.stop_session(&key, Outcome::Killed);
+                    self.unbind_killed(&key);
+                    let result = json!({"status": "ok", "killed": key});
+                    self.answer(call.call.clone(), result);
+                }
+                Err(error) => self.refuse(call.call.clone(), error),
+            },
+            other => {
+                let error = format!("subagents has no action {other:?}; there is list and kill");
+                self.refuse(call.call.clone(), error);
+            }
+        }
+    }
+
+    fn runs_below(&self, caller: &Caller) -> Vec<Value> {
+        let debts = self.state.debts.values().filter(|debt| {
+            matches!(debt.what, Owed::Child(_)) && self.is_below(caller.key.as_ref(), &debt.child)
+        });
+        debts
+            .map(|debt| {
+                let running = debt.state == Standing::Running;
+                json!({
+                    "runId": keys::run_id(debt.run),
+                    "sessionKey": debt.child,
+                    "label": debt.label,
+                    "status": if running { "running" } else { debt.outcome.as_str() },
+                })
+            })
+            .collect()
+    }
+
+    /// A plugin continues a session, or opens one.
+    fn plugin_run(&mut self, call: &Call, caller: &Caller) {
+        let Some(key) = call.params["sessionKey"]
+            .as_str()
+            .filter(|key| !key.is_empty())
+        else {
+            return self.refuse(call.call.clone(), "runtime.subagent.run needs `sessionKey`");
+        };
+        let Some(message) = call.params["message"].as_str() else {
+            return self.refuse(call.call.clone(), "runtime.subagent.run needs `message`");
+        };
+        let key = SessionKey::from(key);
+        self.open_session(&key);
+        let turn = Turn::Plugin {
+            call: Some(call.call.clone()),
+        };
+        let mut run = self.new_run(key, turn, Text::from(message), caller.origin.clone());
+        for name in ["model", "provider", "extraSystemPrompt"] {
+            if !call.params[name].is_null() {
+                run.overrides[name] = call.params[name].clone();
+            }
+        }
+        self.enqueue(run);
+    }
+}
