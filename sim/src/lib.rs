@@ -1,5 +1,7 @@
-//! What can happen.
+//! What can happen: virtual time, channels, faults, scripted agents, the reference gateway, broken
+//! gateways, and scenarios made from seeds.
 
 pub mod channel;
+pub mod generator;
 pub mod reference;
 pub mod world;
