@@ -96,6 +96,8 @@ pub struct MessageFacts {
     pub from: PersonId,
     /// What wrote it.
     pub author: Author,
+    /// Whether its author may give commands.
+    pub authorised: bool,
     /// Whether it is for the gateway to answer: by a person, mentioned where that is asked for.
     pub wants_answer: bool,
     /// What it says.
@@ -143,6 +145,7 @@ impl Facts {
             kind: inbound.kind,
             from: inbound.from.clone(),
             author: inbound.author,
+            authorised: inbound.authorised,
             wants_answer: inbound.author == Author::Person && !gated,
             text: inbound.text.clone(),
             arrived: (self.index, entry.at),
@@ -262,7 +265,9 @@ impl Facts {
         let session = self.sessions.entry(run.key.clone()).or_default();
         let last = session.runs.last().and_then(|run| self.runs.get(run));
         let uncertain = last.is_some_and(|run| {
-            run.memory != Memory::Continue && (run.state == RunState::Lost || run.start_unknown)
+            let refused = run.state == RunState::Refused && session.started_at.is_none();
+            let unsure = run.state == RunState::Lost || run.start_unknown || refused;
+            run.memory != Memory::Continue && unsure
         });
         session.before = Some(Box::new(session.as_before(uncertain)));
         if run.memory != Memory::Continue || !session.as_before(false).is_known() {

@@ -1,0 +1,144 @@
+//! Which direct messages share a session.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::{Checker, Keyword, Kind, Rule, Sink};
+use crate::address::{Address, Place};
+use crate::config::{Config, DmScope};
+use crate::effect::{Effect, StartRun};
+use crate::facts::{Facts, Role};
+use crate::id::{AgentId, PersonId, RunId, SessionKey};
+use crate::profile::Family;
+use crate::trace::{Entry, What};
+
+pub(super) fn rule() -> Rule {
+    Rule {
+        id: "session.dm-scope",
+        family: Family::Session,
+        keyword: Keyword::Must,
+        text: "Direct messages reach sessions by `dmScope` (main, per-peer, per-channel-peer, \
+               per-account-channel-peer) and identity links.",
+        sources: &["S-57", "I-12"],
+        dials: &[],
+        sees: &[Kind::StartRun],
+        checker: Some(|| Box::new(Scope::default())),
+        relation: None,
+    }
+}
+
+/// Remembers which session took each direct conversation's messages, under one configuration.
+#[derive(Default)]
+struct Scope {
+    under: Option<(DmScope, BTreeMap<String, Vec<String>>)>,
+    seen: BTreeMap<(AgentId, Address), Seen>,
+    /// Pairs that were compared already; each is one witness.
+    compared: BTreeSet<(Address, Address)>,
+}
+
+struct Seen {
+    from: PersonId,
+    key: SessionKey,
+    run: RunId,
+}
+
+impl Checker for Scope {
+    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        let What::Effect(Effect::StartRun(start)) = &entry.what else {
+            return;
+        };
+        let Some(Role::Chat(marker)) = facts.runs.get(&start.run).map(|run| &run.role) else {
+            return;
+        };
+        let Some(message) = facts.messages.get(marker) else {
+            return;
+        };
+        let bound = facts.bindings.iter().any(|b| b.address == message.at);
+        if message.kind != Place::Direct || bound || start.resumes.is_some() {
+            return;
+        }
+        let session = &facts.config.session;
+        let unchanged = self.under.as_ref().is_some_and(|(scope, links)| {
+            *scope == session.dm_scope && *links == session.identity_links
+        });
+        if !unchanged {
+            self.under = Some((session.dm_scope, session.identity_links.clone()));
+            self.seen.clear();
+        }
+        self.compare(&message.at, &message.from, start, facts, sink);
+        let seen = Seen {
+            from: message.from.clone(),
+            key: start.session_key.clone(),
+            run: start.run.clone(),
+        };
+        self.seen
+            .insert((start.agent.clone(), message.at.clone()), seen);
+    }
+}
+
+impl Scope {
+    fn compare(
+        &mut self,
+        at: &Address,
+        from: &PersonId,
+        start: &StartRun,
+        facts: &Facts,
+        sink: &mut Sink,
+    ) {
+        let of_agent = self
+            .seen
+            .iter()
+            .filter(|((agent, _), _)| *agent == start.agent);
+        for ((_, other), seen) in of_agent {
+            let Some(joined) = joined(&facts.config, (at, from), (other, &seen.from)) else {
+                continue;
+            };
+            let (run, key) = (&start.run, &start.session_key);
+            let (other_run, other_key) = (&seen.run, &seen.key);
+            match (joined, key == other_key) {
+                (true, false) => sink.fail(
+                    format!("run {run} for {at} is in session {key}, and run {other_run} for {other} was in session {other_key}"),
+                    format!("{at} and {other} share one session"),
+                ),
+                (false, true) => sink.fail(
+                    format!("run {run} for {at} is in session {key}, as run {other_run} for {other} was"),
+                    format!("{at} and {other} have sessions of their own"),
+                ),
+                _ => {
+                    let pair = (at.min(other).clone(), at.max(other).clone());
+                    if at != other && self.compared.insert(pair) {
+                        sink.witness();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether two direct conversations share a session; `None` where that depends on whether a peer is
+/// known by the conversation or by who writes in it.
+fn joined(
+    config: &Config,
+    one: (&Address, &PersonId),
+    other: (&Address, &PersonId),
+) -> Option<bool> {
+    if one.0 == other.0 {
+        return Some(true);
+    }
+    let by_conversation = |(at, _): (&Address, &PersonId)| PersonId::from(at.conversation.as_str());
+    let by_person = |(_, from): (&Address, &PersonId)| from.clone();
+    let same = |peer: &dyn Fn((&Address, &PersonId)) -> PersonId| {
+        let (first, second) = (peer(one), peer(other));
+        let same_name =
+            config.linked(&one.0.channel, &first) == config.linked(&other.0.channel, &second);
+        let same_channel = one.0.channel == other.0.channel;
+        let same_account = one.0.account == other.0.account;
+        match config.session.dm_scope {
+            DmScope::Main => true,
+            DmScope::PerPeer => same_name,
+            DmScope::PerChannelPeer => same_name && same_channel,
+            DmScope::PerAccountChannelPeer => same_name && same_channel && same_account,
+        }
+    };
+    let (conversation, person) = (same(&by_conversation), same(&by_person));
+    (conversation == person).then_some(conversation)
+}
