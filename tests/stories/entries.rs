@@ -190,7 +190,7 @@ fn other_stimuli() -> BoxedStrategy<Stimulus> {
             let channel = json!({"id": "chat", "accounts": ["default"],
                 "capabilities": {"threads": {"placement": "child"},
                     "text_limit": {"max": 2000, "unit": "utf16"}, "reply_window": "1d"}});
-            let channel: Channel = serde_json::from_value(channel).unwrap();
+            let channel: Channel = serde_json::from_value(channel).expect("a channel");
             Stimulus::Open(Box::new(Open {
                 starts_at: "2026-03-02T09:00:00Z".into(),
                 timezone: "UTC".into(),

@@ -28,7 +28,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                     "bob": {"channel": "discord", "account": "work", "kind": "group"}},
                 "places": {"team": {"channel": "desk/1~", "conversation": "general",
                     "thread": "t9", "kind": "thread"}}});
-            let mut scenario: Scenario = serde_json::from_value(base).unwrap();
+            let mut scenario: Scenario = serde_json::from_value(base).expect("a scenario");
             let first = Step {
                 when: When::After(Span::ZERO),
                 verb: first,
