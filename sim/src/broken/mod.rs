@@ -1,0 +1,62 @@
+//! Gateways that break a rule. Each is the reference with one decision taken wrongly, or wrapped in
+//! one misbehaviour: a reported bug is a few lines with the report's id.
+//!
+//! The exact set of rules that each of them fails over all fixtures is a snapshot of
+//! `tests/broken.rs`; the rule it is led by is always in it.
+
+mod conduct;
+mod life;
+mod wrap;
+
+use std::convert::Infallible;
+use std::sync::LazyLock;
+
+use moorline_spec::gateway::Gateway;
+use moorline_spec::profile::Profile;
+
+use crate::reference::{Decisions, Reference};
+
+pub use wrap::{Meddler, Wrapped};
+
+/// A gateway as it is played in process.
+pub type InProcess = Box<dyn Gateway<Error = Infallible>>;
+
+/// A gateway that breaks a rule.
+#[derive(Debug)]
+pub struct Broken {
+    /// Its name, after what it gets wrong.
+    pub id: &'static str,
+    /// The rule it is led by.
+    pub rule: &'static str,
+    /// The report it reproduces: the id in our list of reports.
+    pub report: Option<&'static str>,
+    /// What it does, as a sentence.
+    pub summary: &'static str,
+    /// Makes one that otherwise keeps a profile.
+    pub build: fn(&Profile) -> InProcess,
+}
+
+static ALL: LazyLock<Vec<Broken>> = LazyLock::new(|| {
+    let families = [life::gateways(), conduct::gateways()];
+    families.into_iter().flatten().collect()
+});
+
+/// Every broken gateway.
+pub fn all() -> &'static [Broken] {
+    &ALL
+}
+
+/// The broken gateway of that id.
+pub fn named(id: &str) -> Option<&'static Broken> {
+    ALL.iter().find(|broken| broken.id == id)
+}
+
+/// The reference with decisions of its own.
+fn deciding<D: Decisions + Default + 'static>(profile: &Profile) -> InProcess {
+    Box::new(Reference::with(profile, D::default()))
+}
+
+/// The reference with a meddler between it and the world.
+fn meddled<M: Meddler + Default + 'static>(profile: &Profile) -> InProcess {
+    Box::new(Wrapped::new(Reference::new(profile), M::default()))
+}
