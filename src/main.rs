@@ -1,2 +1,7 @@
-//! The command.
-fn main() {}
+//! The command `moorline`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    moorline::cli::main()
+}

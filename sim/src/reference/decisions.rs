@@ -346,9 +346,7 @@ pub trait Decisions {
             Author::Webhook => return Err("written by a webhook"),
             Author::Person => (),
         }
-        // Only in a thread of its own is everything said to the bound session.
-        let own_thread = message.bound && message.kind == Place::Thread;
-        let gated = message.needs_mention && message.kind != Place::Direct && !own_thread;
+        let gated = message.needs_mention && message.kind != Place::Direct && !message.bound;
         if gated && !message.mentioned {
             return Err("does not mention the gateway");
         }

@@ -1,0 +1,221 @@
+//! The command line. Each command writes to what it is given and says how it ends.
+
+mod choose;
+mod demo;
+mod failure;
+pub mod palette;
+mod replay;
+mod rules;
+mod run;
+
+use std::io::{self, Write};
+use std::panic;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use moorline_sim::reference::Reference;
+use moorline_spec::profile::Profile;
+use moorline_spec::wire::{self, Disk, GatewayHello};
+
+use crate::driver::Deadlines;
+use crate::report::Exit;
+use crate::serve::serve_gateway;
+use failure::Failure;
+
+const EXAMPLES: &str = "\
+Examples:
+  moorline demo                                    a leak, found and shown in under a second
+  moorline run                                     judge the reference with every fixture
+  moorline run --gateway \"python3 gateway.py\"      judge a gateway of yours
+  moorline run relay isolation                     two families only
+  moorline run my/fixtures --json report.json      your own fixtures; the report as data too
+  moorline replay relay/tells_the_dm               one story as a transcript, and its verdicts
+  moorline explain relay.once                      what a rule asks, and where it comes from
+
+Exit codes: 0 conforms, 1 does not conform, 2 inconclusive, 3 the gateway could not be driven,
+64 the command line or a fixture makes no sense, 70 a fault of moorline itself.";
+
+/// Does this agent gateway keep its promises?
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play fixtures through a gateway and judge it
+    Run(RunArgs),
+    /// Play one fixture and show its transcript, then the verdicts
+    Replay(ReplayArgs),
+    /// List the rules
+    Rules(RulesArgs),
+    /// Show what a rule asks, where it comes from, and what puts it to the test
+    Explain {
+        /// The rule, such as `relay.once`
+        rule: String,
+    },
+    /// Find a leak in a broken gateway and show it
+    Demo,
+    /// Speak the wire on standard input and output, with the reference behind it
+    Serve {
+        /// The profile it keeps: a shipped one, or a file
+        #[arg(long, value_name = "PROFILE")]
+        profile: Option<String>,
+    },
+}
+
+/// Which gateway is judged, and by which profile.
+#[derive(Debug, Args)]
+struct GatewayArgs {
+    /// The command that starts the gateway; the reference is judged without it
+    #[arg(long, value_name = "COMMAND", conflicts_with = "broken")]
+    gateway: Option<String>,
+    /// A broken gateway of moorline's own, by its id
+    #[arg(long, value_name = "ID")]
+    broken: Option<String>,
+    /// The profile to judge by: a shipped one, or a file; a gateway says its own otherwise
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// How long the gateway may take to answer `hello`, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10,
+        hide_short_help = true
+    )]
+    start_deadline: u64,
+    /// How long it may take for each reply, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 5,
+        hide_short_help = true
+    )]
+    reply_deadline: u64,
+    /// How long it may take for one fixture, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60,
+        hide_short_help = true
+    )]
+    scenario_deadline: u64,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Fixtures by file, directory or id; families and rules by name. All of them if absent
+    #[arg(value_name = "FIXTURE|FAMILY|RULE")]
+    what: Vec<String>,
+    #[command(flatten)]
+    gateway: GatewayArgs,
+    /// Write the report as JSON to a file, or with `-` in place of the text
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// A fixture, by file or id
+    fixture: String,
+    #[command(flatten)]
+    gateway: GatewayArgs,
+    /// Write the trace as JSON lines and nothing else
+    #[arg(long)]
+    lines: bool,
+}
+
+#[derive(Debug, Args)]
+struct RulesArgs {
+    /// Only this family
+    #[arg(long, value_name = "FAMILY")]
+    family: Option<String>,
+}
+
+impl GatewayArgs {
+    fn deadlines(&self) -> Deadlines {
+        Deadlines {
+            start: Duration::from_secs(self.start_deadline),
+            reply: Duration::from_secs(self.reply_deadline),
+            scenario: Duration::from_secs(self.scenario_deadline),
+        }
+    }
+}
+
+/// The whole command: reads the command line, does what it says, and never panics outward.
+pub fn main() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(words) => {
+            // Nothing can be done where even that cannot be written.
+            let _ = words.print();
+            let asked_for = !words.use_stderr();
+            return if asked_for {
+                Exit::Conforms
+            } else {
+                Exit::Usage
+            }
+            .into();
+        }
+    };
+    panic::set_hook(Box::new(|fault| {
+        let _ = writeln!(
+            anstream::stderr(),
+            "moorline: {fault}\nThis is a fault of moorline itself, not of the gateway it judges; \
+             please report it with the command that led to it."
+        );
+    }));
+    let exit = panic::catch_unwind(|| obey(line.command)).unwrap_or(Exit::OurFault);
+    exit.into()
+}
+
+fn obey(command: Command) -> Exit {
+    let mut out = anstream::AutoStream::auto(io::stdout());
+    let done = match command {
+        Command::Run(args) => run::run(&mut out, &args),
+        Command::Replay(args) => replay::replay(&mut out, &args),
+        Command::Rules(args) => rules::list(&mut out, &args),
+        Command::Explain { rule } => rules::explain(&mut out, &rule),
+        Command::Demo => demo::demo(&mut out),
+        Command::Serve { profile } => serve(profile.as_deref()),
+    };
+    let done = done.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::Output));
+    done.unwrap_or_else(|failure| {
+        let mut err = anstream::AutoStream::auto(io::stderr().lock());
+        // Nothing can be done where even that cannot be written.
+        let _ = failure.write(&mut err);
+        failure.exit()
+    })
+}
+
+fn serve(profile: Option<&str>) -> Result<Exit, Failure> {
+    let profile = choose::profile(profile)?.unwrap_or_else(Profile::target);
+    let hello = GatewayHello {
+        wire: wire::VERSION,
+        name: "moorline-reference".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        profile: profile.name.clone(),
+        disk: Disk::Harness,
+        reopen: true,
+        ..GatewayHello::default()
+    };
+    let (input, output) = (io::stdin().lock(), io::stdout().lock());
+    serve_gateway(|| Reference::new(&profile), &hello, input, output).map_err(Failure::Input)?;
+    Ok(Exit::Conforms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        use clap::CommandFactory;
+        Line::command().debug_assert();
+    }
+}

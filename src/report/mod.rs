@@ -1,0 +1,262 @@
+//! What a run found, as data. The text for people and the JSON for programs both come from it.
+
+mod exit;
+mod gather;
+mod text;
+
+use std::collections::BTreeSet;
+
+use moorline_spec::profile::Family;
+use moorline_spec::scenario::Unmet;
+use moorline_spec::time::Time;
+use moorline_spec::trace::Rest;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use exit::Exit;
+pub use gather::{Account, gather, lines};
+pub use text::{write_lines, write_report};
+
+/// The version of the report's form.
+pub const VERSION: u32 = 1;
+
+/// What a run found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// The version of this form.
+    pub report: u32,
+    /// The version of moorline.
+    pub moorline: String,
+    /// Who was judged.
+    pub gateway: GatewayReport,
+    /// The name of the profile it was judged by.
+    pub profile: String,
+    /// The word that sums it up.
+    pub verdict: Overall,
+    /// The exit code that says the same.
+    pub exit_code: u8,
+    /// Every rule that was selected.
+    pub rules: Vec<RuleReport>,
+    /// Every fixture that was selected.
+    pub fixtures: Vec<FixtureReport>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Who was judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GatewayReport {
+    /// What it is.
+    pub kind: GatewayKind,
+    /// Its name, and its version where it told one.
+    pub name: String,
+    /// The command that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
+/// What kind of gateway was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GatewayKind {
+    /// Our own.
+    Reference,
+    /// One of ours that breaks a rule.
+    Broken,
+    /// A child process.
+    Process,
+}
+
+/// The word that sums a run up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overall {
+    /// Every selected rule was put to the test and kept.
+    Conforms,
+    /// A rule was broken or an expectation unmet.
+    DoesNotConform,
+    /// A selected rule was never put to the test.
+    Inconclusive,
+    /// The implementation could not be driven.
+    Undriven,
+}
+
+/// How a rule stands after all fixtures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Put to the test and kept.
+    Pass,
+    /// Broken.
+    Fail,
+    /// Broken, and it only says what should be.
+    Warn,
+    /// Never put to the test.
+    Inconclusive,
+    /// Not promised.
+    Inapplicable,
+}
+
+/// One rule after all fixtures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleReport {
+    /// The rule.
+    pub rule: String,
+    /// Its family.
+    pub family: Family,
+    /// How it stands.
+    pub standing: Standing,
+    /// How often it was put to the test and kept, over all fixtures.
+    pub witnessed: u64,
+    /// Why it is inconclusive or inapplicable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Where it was broken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaches: Vec<BreachReport>,
+}
+
+/// One rule broken in one fixture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BreachReport {
+    /// The fixture.
+    pub fixture: String,
+    /// The number of the entry that broke it.
+    pub entry: usize,
+    /// What was seen.
+    pub seen: String,
+    /// What would have been right.
+    pub right: String,
+    /// The transcript around that entry.
+    pub lines: Vec<LineReport>,
+    /// In how many of how many plays, where it was played again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plays: Option<PlaysReport>,
+    /// The command that shows it again.
+    pub replay: String,
+}
+
+/// A line of a transcript.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LineReport {
+    /// The number of the entry.
+    pub entry: usize,
+    /// When it was.
+    pub at: Time,
+    /// What it says.
+    pub text: String,
+}
+
+/// How often a fixture failed that was played several times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlaysReport {
+    /// So many failed.
+    pub failed: u32,
+    /// Of so many.
+    pub of: u32,
+}
+
+/// One fixture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FixtureReport {
+    /// Its id.
+    pub fixture: String,
+    /// What must hold in it.
+    pub title: String,
+    /// What came of it.
+    pub outcome: FixtureOutcome,
+    /// How the play came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
+    /// How many entries its trace has.
+    pub entries: usize,
+    /// The rules that were broken in it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub broken: BTreeSet<String>,
+    /// What it expects and did not see.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmet: Vec<UnmetReport>,
+    /// Why it was not played, or not to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The command that shows it again.
+    pub replay: String,
+}
+
+/// What came of a fixture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FixtureOutcome {
+    /// No rule was broken, no expectation unmet.
+    Passed,
+    /// One was.
+    Failed,
+    /// It says nothing about this gateway.
+    Inapplicable,
+    /// The implementation could not be driven.
+    Undriven,
+}
+
+/// Something that a fixture expects and that was not seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnmetReport {
+    /// Which expectation of the fixture, from 1.
+    pub expectation: usize,
+    /// The entry that shows it, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<usize>,
+    /// What was seen.
+    pub seen: String,
+    /// What would have been right.
+    pub right: String,
+    /// The transcript around that entry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<LineReport>,
+}
+
+impl UnmetReport {
+    fn new(unmet: &Unmet, lines: Vec<LineReport>) -> Self {
+        Self {
+            expectation: unmet.index + 1,
+            entry: unmet.entry,
+            seen: unmet.seen.clone(),
+            right: unmet.right.clone(),
+            lines,
+        }
+    }
+}
+
+impl Report {
+    /// How the command ends.
+    pub fn exit(&self) -> Exit {
+        let standing = |rule: &RuleReport| match rule.standing {
+            Standing::Pass | Standing::Warn | Standing::Inapplicable => Exit::Conforms,
+            Standing::Fail => Exit::DoesNotConform,
+            Standing::Inconclusive => Exit::Inconclusive,
+        };
+        let outcome = |fixture: &FixtureReport| match fixture.outcome {
+            FixtureOutcome::Undriven => Exit::Undriven,
+            FixtureOutcome::Failed if !fixture.unmet.is_empty() => Exit::DoesNotConform,
+            FixtureOutcome::Passed | FixtureOutcome::Failed | FixtureOutcome::Inapplicable => {
+                Exit::Conforms
+            }
+        };
+        let rules = self.rules.iter().map(standing);
+        let fixtures = self.fixtures.iter().map(outcome);
+        rules.chain(fixtures).fold(Exit::Conforms, Exit::or_worse)
+    }
+
+    /// The rules that stand so.
+    pub fn standing(&self, standing: Standing) -> impl Iterator<Item = &RuleReport> {
+        self.rules
+            .iter()
+            .filter(move |rule| rule.standing == standing)
+    }
+
+    /// The fixtures of which this came.
+    pub fn came_to(&self, outcome: FixtureOutcome) -> impl Iterator<Item = &FixtureReport> {
+        self.fixtures
+            .iter()
+            .filter(move |fixture| fixture.outcome == outcome)
+    }
+}

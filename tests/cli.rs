@@ -1,0 +1,283 @@
+//! The built binary as a user meets it: what it says, and how it ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use snapbox::cmd::{Command, OutputAssert, cargo_bin};
+
+const STORY: &str = r#"{
+  "title": "Each of two people is answered in their own conversation",
+  "people": {
+    "alice": { "channel": "telegram" },
+    "bob": { "channel": "telegram" }
+  },
+  "config": { "session": { "dmScope": "per-channel-peer" } },
+  "steps": [
+    { "says": "alice", "text": "good morning" },
+    { "after": "1m", "says": "bob", "text": "good evening" }
+  ],
+  "expect": [{ "told": "alice", "of": "m1", "times": 1 }, { "never_told": "bob", "of": "m1" }],
+  "rules": ["isolation.conversations", "isolation.people"]
+}
+"#;
+
+fn moorline(arguments: &[&str]) -> OutputAssert {
+    Command::new(cargo_bin!("moorline"))
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .env_remove("CLICOLOR_FORCE")
+        .assert()
+}
+
+/// A directory of its own for a test, with these files in it.
+fn directory(test: &str, files: &[(&str, &str)]) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = fs::remove_dir_all(&path);
+    for (name, text) in files {
+        let file = path.join(name);
+        fs::create_dir_all(file.parent().expect("it is in the directory")).expect("it can be made");
+        fs::write(file, text).expect("it can be written");
+    }
+    path
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+/// Plays one file, and compares what is said about it from the file's name on.
+#[track_caller]
+fn is_refused(test: &str, from: &str, to: &str, says: &[&str]) {
+    assert!(STORY.contains(from), "{from:?} is in the story");
+    let story = STORY.replacen(from, to, 1);
+    let path = directory(test, &[("isolation/two.json", &story)]);
+    let output = moorline(&["run", &path.display().to_string()]).code(64);
+    let said = text(&output.get_output().stderr);
+    let (_, place) = said.split_once("two.json:").expect("it names the file");
+    for part in says {
+        assert!(place.contains(part), "{part:?} is not in:\n{place}");
+    }
+    let caret = place.lines().last().expect("it shows the line");
+    assert!(caret.trim_end().ends_with('^'), "{place}");
+}
+
+#[test]
+fn help_is_approved() {
+    let help = moorline(&["--help"]).success();
+    insta::assert_snapshot!("help", text(&help.get_output().stdout));
+    let run = moorline(&["run", "--help"]).success();
+    insta::assert_snapshot!("help_run", text(&run.get_output().stdout));
+}
+
+#[test]
+fn a_fixture_that_holds_conforms() {
+    let path = directory("holds", &[("isolation/two.json", STORY)]);
+    let output = moorline(&["run", &path.display().to_string()]).code(0);
+    let said = text(&output.get_output().stdout);
+    assert!(said.contains("isolation "), "{said}");
+    assert!(
+        said.contains("conforms: 2 rules kept (1 fixture played, "),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_report_is_data_too() {
+    let path = directory("data", &[("isolation/two.json", STORY)]);
+    let (path, file) = (path.display().to_string(), path.join("report.out"));
+    moorline(&["run", &path, "--json", &file.display().to_string()]).code(0);
+    let written = fs::read_to_string(&file).expect("the report was written");
+    let printed = moorline(&["run", &path, "--json", "-"]).code(0);
+    for json in [written, text(&printed.get_output().stdout)] {
+        let report: moorline::report::Report = serde_json::from_str(&json).expect("it reads back");
+        assert_eq!((report.exit_code, report.fixtures.len()), (0, 1));
+        assert_eq!(report.fixtures[0].fixture, "isolation/two");
+    }
+}
+
+#[test]
+fn an_unmet_expectation_does_not_conform() {
+    let story = STORY.replacen("\"times\": 1", "\"times\": 2", 1);
+    let path = directory("unmet", &[("isolation/two.json", &story)]);
+    let output = moorline(&["run", &path.display().to_string()]).code(1);
+    let said = text(&output.get_output().stdout);
+    assert!(
+        said.contains("expectation 1 of isolation/two is unmet: "),
+        "{said}"
+    );
+    assert!(said.contains("; right would be: "), "{said}");
+    assert!(said.contains("moorline replay "), "{said}");
+    assert!(
+        said.contains("does not conform: 1 expectation unmet"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_rule_that_is_not_witnessed_is_inconclusive() {
+    let story = STORY.replacen("[\"isolation.", "[\"isolation.accounts\", \"isolation.", 1);
+    let path = directory("open", &[("isolation/two.json", &story)]);
+    let output = moorline(&["run", &path.display().to_string()]).code(2);
+    let said = text(&output.get_output().stdout);
+    assert!(
+        said.contains("isolation.accounts is inconclusive: "),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_misspelt_key_is_shown() {
+    let says = ["9:24: \"txt\" is no key here; did you mean \"text\"?"];
+    is_refused("misspelt", "\"text\"", "\"txt\"", &says);
+}
+
+#[test]
+fn a_wrong_time_is_shown() {
+    let says = [
+        "10:",
+        "\"1 minute\" is no length of time",
+        "as in \"1h30m\"",
+    ];
+    is_refused("time", "\"1m\"", "\"1 minute\"", &says);
+}
+
+#[test]
+fn an_unknown_person_is_shown() {
+    let says = ["9:15: there is no person \"alise\"; did you mean \"alice\"?"];
+    is_refused(
+        "person",
+        "\"says\": \"alice\"",
+        "\"says\": \"alise\"",
+        &says,
+    );
+}
+
+#[test]
+fn an_unknown_channel_is_shown() {
+    let says = ["4:27: there is no channel \"telegrm\"; did you mean \"telegram\"?"];
+    is_refused("channel", "telegram", "telegrm", &says);
+}
+
+#[test]
+fn an_unknown_rule_is_shown() {
+    let says = ["there is no rule \"isolation.poeple\"; did you mean \"isolation.people\"?"];
+    is_refused("rule", "isolation.people", "isolation.poeple", &says);
+    moorline(&["explain", "isolation.poeple"])
+        .code(64)
+        .stderr_eq(
+            "moorline: there is no rule \"isolation.poeple\"; did you mean \"isolation.people\"?\n",
+        );
+}
+
+#[test]
+fn every_problem_of_every_file_is_told() {
+    let wrong = STORY.replacen("\"says\": \"alice\"", "\"says\": \"alise\"", 1);
+    let worse = wrong.replacen("\"says\": \"bob\"", "\"says\": \"bop\"", 1);
+    let path = directory("all", &[("a/one.json", &wrong), ("a/two.json", &worse)]);
+    let output = moorline(&["run", &path.display().to_string()]).code(64);
+    let said = text(&output.get_output().stderr);
+    assert_eq!(said.matches("there is no person").count(), 3, "{said}");
+}
+
+#[test]
+fn a_word_that_nobody_knows_is_a_usage_error() {
+    for arguments in [
+        &["run", "isolatoin"][..],
+        &["run", "--broken", "no-such-gateway"],
+        &["run", "--profile", "targte"],
+        &["replay", "no/such_fixture"],
+        &["rules", "--family", "relais"],
+        &["juggle"],
+    ] {
+        let output = moorline(arguments).code(64);
+        assert!(!output.get_output().stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_gateway_that_is_none_could_not_be_driven() {
+    let path = directory("none", &[("isolation/two.json", STORY)]);
+    let path = path.display().to_string();
+    for command in ["exit 7", "echo garbage", "cat"] {
+        let output = moorline(&["run", &path, "--gateway", command]).code(3);
+        let said = text(&output.get_output().stderr);
+        assert!(
+            said.contains("could not be driven: the gateway "),
+            "{command}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_replay_tells_the_story_and_the_verdicts() {
+    let path = directory("replay", &[("isolation/two.json", STORY)]);
+    let file = path.join("isolation/two.json").display().to_string();
+    let output = moorline(&["replay", &file]).code(0);
+    let said = text(&output.get_output().stdout);
+    for part in [
+        "Each of two people",
+        "good morning",
+        "⟦m1⟧",
+        "pass  isolation.people",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in:\n{said}");
+    }
+    let output = moorline(&["replay", &file, "--lines"]).code(0);
+    for line in text(&output.get_output().stdout).lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).expect("one object a line");
+        assert!(entry["at"].is_u64(), "{line}");
+    }
+}
+
+#[test]
+fn rules_are_listed_and_explained() {
+    let output = moorline(&["rules", "--family", "isolation"]).code(0);
+    let said = text(&output.get_output().stdout);
+    assert!(
+        said.starts_with("isolation\n  isolation.conversations "),
+        "{said}"
+    );
+    let output = moorline(&["explain", "isolation.people"]).code(0);
+    let said = text(&output.get_output().stdout);
+    for part in [
+        "isolation.people  MUST",
+        "sources   I-05",
+        "moorline run isolation.people",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in:\n{said}");
+    }
+}
+
+#[test]
+fn the_demo_shows_a_leak() {
+    let output = moorline(&["demo"]).code(0);
+    let said = text(&output.get_output().stdout);
+    for part in [
+        "\n>",
+        " is broken at entry ",
+        "Found in ",
+        "moorline explain ",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in:\n{said}");
+    }
+}
+
+#[test]
+fn readme_begins_with_commands_that_exist() {
+    let readme = include_str!("../README.md");
+    let (_, after) = readme.split_once("```sh\n").expect("README has commands");
+    let (block, _) = after.split_once("```").expect("their block ends");
+    let commands: Vec<&str> = block
+        .lines()
+        .map(|line| line.split("  #").next().unwrap_or(line).trim())
+        .collect();
+    assert_eq!(
+        commands[1..],
+        ["cargo test"],
+        "the second command runs every test"
+    );
+    let ours = commands[0]
+        .strip_prefix("cargo run -- ")
+        .expect("the first runs moorline");
+    moorline(&[ours, "--help"]).success();
+}
