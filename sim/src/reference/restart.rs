@@ -44,7 +44,13 @@ impl<D: Decisions> Reference<D> {
             open.alive.contains(&id)
         };
         let runs: Vec<u64> = self.state.runs.keys().copied().collect();
-        let (alive, dead): (Vec<u64>, Vec<u64>) = runs.iter().partition(|number| lives(number));
+        let (alive, mut dead): (Vec<u64>, Vec<u64>) =
+            runs.iter().partition(|number| lives(number));
+        let waits = |number: &u64| {
+            let run = self.state.runs.get(number);
+            run.is_some_and(|run| run.state == Progress::Queued)
+        };
+        dead.retain(|number| !waits(number));
         for &number in &runs {
             self.restore_place(number, alive.contains(&number));
         }
@@ -82,13 +88,22 @@ impl<D: Decisions> Reference<D> {
             if let Some(session) = self.state.sessions.get_mut(&key) {
                 session.queue.push_back(number);
             }
-        } else if alive {
-            if run.state == Progress::Starting {
-                run.state = Progress::Running;
-            }
-            if let Some(session) = self.state.sessions.get_mut(&key) {
-                session.current = Some(number);
-            }
+            return;
+        }
+        // A dead run keeps its place too, until it is known what becomes of it.
+        if alive && run.state == Progress::Starting {
+            run.state = Progress::Running;
+        }
+        let cancelled = alive && run.state == Progress::Cancelled;
+        if !self.state.sessions.contains_key(&key) {
+            self.open_session(&key);
+        }
+        if let Some(session) = self.state.sessions.get_mut(&key) {
+            session.current = Some(number);
+        }
+        if cancelled {
+            let run = keys::run_id(number);
+            self.out.push(Effect::CancelRun(CancelRun { run }));
         }
     }
 
@@ -138,14 +153,23 @@ impl<D: Decisions> Reference<D> {
         match self.decisions.recover(&lost) {
             Recovery::Resume => self.resume(number),
             Recovery::EndLost => self.end(number, Outcome::Lost, "".into()),
-            Recovery::Undo => self.undo_spawn(number, "the gateway was restarted"),
+            Recovery::Undo => self.undo_unanswered(number),
             Recovery::Forget => {
-                self.state.runs.remove(&number);
-                self.dirty(Dirty::Run(number));
+                self.free(number);
                 self.state.debts.remove(&number);
                 self.dirty(Dirty::Debt(number));
             }
         }
+    }
+
+    /// Nobody can be answered that a child did not come to be, so it is reported.
+    fn undo_unanswered(&mut self, number: u64) {
+        let debt = self.state.debts.get(&number);
+        let address = debt.and_then(|debt| debt.origin.as_ref());
+        let address = address.map(|origin| origin.address.clone());
+        let why = "the gateway was restarted before it was accepted";
+        self.report_failure(number, address, why);
+        self.undo_spawn(number, why);
     }
 
     /// The same turn once more, before anything that waits.
@@ -183,7 +207,7 @@ impl<D: Decisions> Reference<D> {
                 if run.is_some_and(Self::is_unaccepted) {
                     let run = keys::run_id(number);
                     self.out.push(Effect::CancelRun(CancelRun { run }));
-                    self.undo_spawn(number, "the gateway was restarted");
+                    self.undo_unanswered(number);
                 }
             }
             Standing::Below => {
