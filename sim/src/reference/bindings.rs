@@ -155,11 +155,6 @@ impl<D: Decisions> Reference<D> {
         }
     }
 
-    /// Ends the bindings of a child that was killed.
-    pub(super) fn unbind_killed(&mut self, key: &SessionKey) {
-        self.unbind_session(key, UnboundBecause::Killed);
-    }
-
     /// Ends the binding that was made for one run.
     pub(super) fn unbind_run(&mut self, run: u64, key: &SessionKey, reason: UnboundBecause) {
         for number in self.state.bound_to.get(key).cloned().unwrap_or_default() {

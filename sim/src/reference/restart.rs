@@ -44,8 +44,7 @@ impl<D: Decisions> Reference<D> {
             open.alive.contains(&id)
         };
         let runs: Vec<u64> = self.state.runs.keys().copied().collect();
-        let (alive, mut dead): (Vec<u64>, Vec<u64>) =
-            runs.iter().partition(|number| lives(number));
+        let (alive, mut dead): (Vec<u64>, Vec<u64>) = runs.iter().partition(|number| lives(number));
         let waits = |number: &u64| {
             let run = self.state.runs.get(number);
             run.is_some_and(|run| run.state == Progress::Queued)
@@ -94,7 +93,7 @@ impl<D: Decisions> Reference<D> {
         if alive && run.state == Progress::Starting {
             run.state = Progress::Running;
         }
-        let cancelled = alive && run.state == Progress::Cancelled;
+        let cancelled = alive && matches!(run.state, Progress::Cancelled(_));
         if !self.state.sessions.contains_key(&key) {
             self.open_session(&key);
         }
@@ -136,10 +135,13 @@ impl<D: Decisions> Reference<D> {
         };
         let lost = match (&run.turn, run.state) {
             (_, Progress::Queued) => return,
-            (_, Progress::Cancelled) => {
-                self.free(number);
-                return;
-            }
+            (
+                Turn::Child {
+                    accepted: false, ..
+                },
+                _,
+            ) => Lost::Child { accepted: false },
+            (_, Progress::Cancelled(outcome)) => return self.end(number, outcome, "".into()),
             (Turn::Message(_), _) => Lost::Message {
                 resumed: run.resumes.is_some(),
             },
@@ -155,7 +157,7 @@ impl<D: Decisions> Reference<D> {
             Recovery::EndLost => self.end(number, Outcome::Lost, "".into()),
             Recovery::Undo => self.undo_unanswered(number),
             Recovery::Forget => {
-                self.free(number);
+                self.forget(number);
                 self.state.debts.remove(&number);
                 self.dirty(Dirty::Debt(number));
             }
@@ -204,7 +206,16 @@ impl<D: Decisions> Reference<D> {
             Standing::Running => {
                 // An alive child whose spawn was never answered is no child of anybody.
                 let run = self.state.runs.get(&number);
-                if run.is_some_and(Self::is_unaccepted) {
+                let unaccepted = |run: &Run| {
+                    matches!(
+                        run.turn,
+                        Turn::Child {
+                            accepted: false,
+                            ..
+                        }
+                    )
+                };
+                if run.is_some_and(unaccepted) {
                     let run = keys::run_id(number);
                     self.out.push(Effect::CancelRun(CancelRun { run }));
                     self.undo_unanswered(number);

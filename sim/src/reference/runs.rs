@@ -159,9 +159,9 @@ impl<D: Decisions> Reference<D> {
             return;
         };
         if run.state != Progress::Starting {
-            // A cancelled run that never ran frees its place.
-            if run.state == Progress::Cancelled && started.outcome == Start::Refused {
-                self.free(number);
+            // A cancelled run that never ran will not say that it ended.
+            if let (Progress::Cancelled(outcome), Start::Refused) = (run.state, started.outcome) {
+                self.end(number, outcome, "".into());
             }
             return;
         }
@@ -219,6 +219,13 @@ impl<D: Decisions> Reference<D> {
             | Turn::Plugin { .. } => (),
         }
         if run.starts < STARTS_MAX {
+            if let Some(run) = self.state.runs.get_mut(&number) {
+                run.state = Progress::Queued;
+            }
+            self.dirty(Dirty::Run(number));
+            let Some(run) = self.state.runs.get(&number) else {
+                return;
+            };
             let at = self.now + Span(START_PAUSE.0 * u64::from(run.starts));
             self.state.timers.insert((at, Timer::Start(number)));
             return;
@@ -253,7 +260,7 @@ impl<D: Decisions> Reference<D> {
     pub(super) fn on_run_ended(&mut self, ended: &RunEnded) {
         let number = keys::run_number(&ended.run).unwrap_or_default();
         match self.state.runs.get(&number).map(|run| run.state) {
-            Some(Progress::Cancelled) => self.free(number),
+            Some(Progress::Cancelled(outcome)) => self.end(number, outcome, "".into()),
             Some(Progress::Starting) => {
                 // The end came before the news that it runs.
                 self.runs_now(number);
@@ -264,11 +271,30 @@ impl<D: Decisions> Reference<D> {
         }
     }
 
-    /// The place of a run in its session is free.
-    pub(super) fn free(&mut self, number: u64) {
-        let Some(run) = self.state.runs.remove(&number) else {
-            return;
-        };
+    /// A run is over, and whoever waits is told.
+    pub(super) fn end(&mut self, number: u64, outcome: Outcome, text: Text) {
+        let of_it = self.state.runs.get(&number);
+        if of_it.is_some_and(|run| {
+            matches!(
+                run.turn,
+                Turn::Child {
+                    accepted: false,
+                    ..
+                }
+            )
+        }) {
+            return self.undo_spawn(number, "it was stopped before it ran");
+        }
+        if let Some(run) = self.forget(number) {
+            let key = run.key.clone();
+            self.conclude(run, outcome, text);
+            self.pump(&key);
+        }
+    }
+
+    /// The place of a run in its session is free. A session that waited for it to be gone is gone.
+    pub(super) fn forget(&mut self, number: u64) -> Option<Run> {
+        let run = self.state.runs.remove(&number)?;
         self.dirty(Dirty::Run(number));
         let mut gone = false;
         if let Some(session) = self.state.sessions.get_mut(&run.key)
@@ -281,23 +307,7 @@ impl<D: Decisions> Reference<D> {
             self.state.sessions.remove(&run.key);
             self.dirty(Dirty::Session(run.key.clone()));
         }
-        self.pump(&run.key);
-    }
-
-    /// A run is over, and whoever waits is told.
-    pub(super) fn end(&mut self, number: u64, outcome: Outcome, text: Text) {
-        let Some(run) = self.state.runs.remove(&number) else {
-            return;
-        };
-        self.dirty(Dirty::Run(number));
-        if let Some(session) = self.state.sessions.get_mut(&run.key)
-            && session.current == Some(number)
-        {
-            session.current = None;
-        }
-        let key = run.key.clone();
-        self.conclude(run, outcome, text);
-        self.pump(&key);
+        Some(run)
     }
 
     /// What the end of a run means to whoever waits for it.

@@ -126,10 +126,13 @@ impl<D: Decisions> Reference<D> {
         if self.state.session(key).is_none() {
             return self.refuse(call, format!("Unknown session: {key}"));
         }
-        self.rotate(key);
-        self.stop_session(key, Outcome::Killed);
+        let session = self.state.sessions.get(key);
+        if let Some(number) = session.and_then(|session| session.current) {
+            self.cancel(number, Outcome::Killed);
+        }
         self.unbind_session(key, UnboundBecause::Deleted);
         self.delete_session(key);
+        self.stop_children(key, Outcome::Killed);
         self.answer(
             call,
             json!({"ok": true, "status": "ok", "deleted": true, "key": key}),
@@ -156,17 +159,14 @@ impl<D: Decisions> Reference<D> {
         self.dirty(Dirty::Session(key.clone()));
     }
 
-    /// Stops the run of a session and everything that it asked for, at any depth.
+    /// Stops the run of a session and everything that it asked for, at any depth. Its own run first:
+    /// it keeps its place until it has ended, so that what its children leave behind waits for that.
     pub(super) fn stop_session(&mut self, key: &SessionKey, outcome: Outcome) {
-        self.stop_children(key, outcome);
-        let current = self
-            .state
-            .sessions
-            .get(key)
-            .and_then(|session| session.current);
-        if let Some(number) = current {
+        let session = self.state.sessions.get(key);
+        if let Some(number) = session.and_then(|session| session.current) {
             self.cancel(number, outcome);
         }
+        self.stop_children(key, outcome);
     }
 
     /// Stops the runs of all children of a session.
@@ -192,20 +192,20 @@ impl<D: Decisions> Reference<D> {
         }
     }
 
-    /// Cancels a run: whoever waits is told now, its place is free when it has ended.
+    /// Cancels a run. Whoever waits is told when it has ended; what it says until then is not heard.
     pub(super) fn cancel(&mut self, number: u64, outcome: Outcome) {
         let Some(run) = self.state.runs.get_mut(&number) else {
             return;
         };
-        if run.state == Progress::Cancelled {
-            return;
+        match run.state {
+            Progress::Cancelled(_) => return,
+            // It waits for another attempt to start it.
+            Progress::Queued => return self.end(number, outcome, "".into()),
+            Progress::Starting | Progress::Running => run.state = Progress::Cancelled(outcome),
         }
-        let told = run.clone();
-        run.state = Progress::Cancelled;
         self.dirty(Dirty::Run(number));
         let run: RunId = keys::run_id(number);
         self.out.push(Effect::CancelRun(CancelRun { run }));
-        self.conclude(told, outcome, "".into());
     }
 
     fn cancel_queued(&mut self, number: u64, outcome: Outcome) {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::decisions::{Asked, Decisions, Expecting, Mode, Runtime};
 use super::journal::Dirty;
-use super::state::{ChildOf, Debt, Opening, Owed, Progress, Session, Spawn, Standing, Timer, Turn};
+use super::state::{ChildOf, Debt, Opening, Owed, Session, Spawn, Standing, Timer, Turn};
 use super::tools::Caller;
 use super::{Reference, keys};
 
@@ -464,17 +464,6 @@ impl<D: Decisions> Reference<D> {
                 format!("the child did not start: {why}{remains}. Try again."),
             );
         }
-    }
-
-    /// Whether a child waits for nothing but its first start.
-    pub(super) fn is_unaccepted(run: &super::state::Run) -> bool {
-        matches!(
-            run.turn,
-            Turn::Child {
-                accepted: false,
-                ..
-            }
-        ) && run.state != Progress::Cancelled
     }
 }
 

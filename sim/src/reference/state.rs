@@ -88,8 +88,8 @@ pub(super) enum Progress {
     Queued,
     Starting,
     Running,
-    /// Whoever waits was told; only its place in the session is still taken.
-    Cancelled,
+    /// It was told to stop, and will end as this whatever it says.
+    Cancelled(Outcome),
 }
 
 /// Why a run happens.
@@ -432,7 +432,7 @@ impl Session {
 impl Run {
     /// Whether whoever waits for it has not been told yet.
     pub(super) fn is_live(&self) -> bool {
-        self.state != Progress::Cancelled
+        !matches!(self.state, Progress::Cancelled(_))
     }
 }
 

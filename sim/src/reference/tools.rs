@@ -1,6 +1,7 @@
 //! Methods that agents, plugins and administrators call, beside spawn and send.
 
 use moorline_spec::address::Origin;
+use moorline_spec::effect::UnboundBecause;
 use moorline_spec::id::{SessionKey, Text};
 use moorline_spec::profile::Visibility;
 use moorline_spec::stimulus::{Call, Caller as By, Outcome};
@@ -177,8 +178,13 @@ impl<D: Decisions> Reference<D> {
             }
             "kill" => match self.named(caller, &call.params) {
                 Ok(key) => {
+                    // What ended before is not killed, and keeps its binding.
+                    let session = self.state.session(&key);
+                    let runs = session.is_some_and(|session| session.current.is_some());
                     self.stop_session(&key, Outcome::Killed);
-                    self.unbind_killed(&key);
+                    if runs {
+                        self.unbind_session(&key, UnboundBecause::Killed);
+                    }
                     let result = json!({"status": "ok", "killed": key});
                     self.answer(call.call.clone(), result);
                 }
