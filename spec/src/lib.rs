@@ -15,6 +15,7 @@ pub mod observe;
 pub mod profile;
 pub mod rule;
 pub mod scenario;
+pub mod schema;
 pub mod stimulus;
 pub mod time;
 pub mod trace;

@@ -1,84 +1,62 @@
-//! Gateways of our own with one thing wrong, each led by the rule it breaks.
+//! Gateways that break a rule. Each is the reference with one decision taken wrongly, or wrapped in
+//! one misbehaviour: a reported bug is a few lines with the report's id.
+//!
+//! The exact set of rules that each of them fails over all fixtures is a snapshot of
+//! `tests/broken.rs`; the rule it is led by is always in it.
+
+mod conduct;
+mod life;
+mod wrap;
 
 use std::convert::Infallible;
+use std::sync::LazyLock;
 
-use moorline_spec::address::Address;
-use moorline_spec::effect::Effect;
 use moorline_spec::gateway::Gateway;
 use moorline_spec::profile::Profile;
-use moorline_spec::stimulus::Stimulus;
-use moorline_spec::time::Time;
 
-use crate::reference::Reference;
+use crate::reference::{Decisions, Reference};
+
+pub use wrap::{Meddler, Wrapped};
+
+/// A gateway as it is played in process.
+pub type InProcess = Box<dyn Gateway<Error = Infallible>>;
 
 /// A gateway that breaks a rule.
 #[derive(Debug)]
 pub struct Broken {
-    /// What it does, as a name.
+    /// Its name, after what it gets wrong.
     pub id: &'static str,
     /// The rule it is led by.
     pub rule: &'static str,
-    /// The report it reproduces.
+    /// The report it reproduces: the id in our list of reports.
     pub report: Option<&'static str>,
-    /// What it does, as a sentence without its full stop.
+    /// What it does, as a sentence.
     pub summary: &'static str,
-    /// Builds one that otherwise keeps this profile.
-    pub build: fn(&Profile) -> Box<dyn Gateway<Error = Infallible>>,
+    /// Makes one that otherwise keeps a profile.
+    pub build: fn(&Profile) -> InProcess,
 }
 
-static ALL: &[Broken] = &[Broken {
-    id: "completion-to-last-route",
-    rule: "isolation.people",
-    report: Some("CL-001"),
-    summary: "it posts wherever somebody wrote last",
-    build: |profile| {
-        Box::new(LastRoute {
-            reference: Reference::new(profile),
-            last: None,
-        })
-    },
-}];
+static ALL: LazyLock<Vec<Broken>> = LazyLock::new(|| {
+    let families = [life::gateways(), conduct::gateways()];
+    families.into_iter().flatten().collect()
+});
 
-/// Every one of them.
+/// Every broken gateway.
 pub fn all() -> &'static [Broken] {
-    ALL
+    &ALL
 }
 
-/// The one of that id.
+/// The broken gateway of that id.
 pub fn named(id: &str) -> Option<&'static Broken> {
     ALL.iter().find(|broken| broken.id == id)
 }
 
-struct LastRoute {
-    reference: Reference,
-    last: Option<Address>,
+/// The reference with decisions of its own.
+fn deciding<D: Decisions + Default + 'static>(profile: &Profile) -> InProcess {
+    Box::new(Reference::with(profile, D::default()))
 }
 
-impl Gateway for LastRoute {
-    type Error = Infallible;
-
-    fn handle(
-        &mut self,
-        now: Time,
-        stimuli: &[Stimulus],
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), Infallible> {
-        let done = effects.len();
-        self.reference.handle(now, stimuli, effects)?;
-        for stimulus in stimuli {
-            if let Stimulus::Inbound(inbound) = stimulus {
-                self.last = Some(inbound.at.clone());
-            }
-        }
-        for effect in &mut effects[done..] {
-            if let (Effect::Deliver(deliver), Some(last)) = (effect, &self.last) {
-                deliver.to = last.clone();
-            }
-        }
-        Ok(())
-    }
-
-    fn wake_at(&self) -> Option<Time> {
-        self.reference.wake_at()
-    }
+/// The reference with a meddler between it and the world.
+fn meddled<M: Meddler + Default + 'static>(profile: &Profile) -> InProcess {
+    Box::new(Wrapped::new(Reference::new(profile), M::default()))
 }

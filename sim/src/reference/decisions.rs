@@ -346,7 +346,9 @@ pub trait Decisions {
             Author::Webhook => return Err("written by a webhook"),
             Author::Person => (),
         }
-        let gated = message.needs_mention && message.kind != Place::Direct && !message.bound;
+        // Only in a thread of its own is everything said to the bound session.
+        let own_thread = message.bound && message.kind == Place::Thread;
+        let gated = message.needs_mention && message.kind != Place::Direct && !own_thread;
         if gated && !message.mentioned {
             return Err("does not mention the gateway");
         }
