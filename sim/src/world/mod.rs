@@ -181,7 +181,7 @@ struct World<'s> {
     /// How often the gateway woke, in all and at this instant.
     wakes: u64,
     wakes_at_once: u32,
-    /// How often the gateway was told something since the last step.
+    /// How often the gateway was told something since the last step, wakes apart.
     told_since_steps: u64,
 }
 
@@ -297,7 +297,8 @@ impl<'s> World<'s> {
         effects: &mut Vec<Effect>,
     ) -> Result<(), G::Error> {
         let result = gateway.handle(self.now, &self.told, effects);
-        self.told_since_steps += 1;
+        let is_wake = matches!(self.told.first(), Some(Stimulus::Wake {}));
+        self.told_since_steps += u64::from(!is_wake);
         let mut told = std::mem::take(&mut self.told);
         let mut marks = std::mem::take(&mut self.marks);
         for (stimulus, (own, markers)) in told.drain(..).zip(marks.drain(..)) {

@@ -13,10 +13,10 @@ const WAKES_MAX: u64 = 1_000_000;
 
 /// How much may go on after the last step before the world heals although it is not quiet; an
 /// exchange between agents that never ends would otherwise go on for ever.
-const UNQUIET_MAX: u64 = 20_000;
+const UNQUIET_MAX: u64 = 10_000;
 
-/// How much may go on after the last step in all.
-const AFTER_STEPS_MAX: u64 = 100_000;
+/// How much may go on after the last step in all, beside the gateway's wakes.
+const AFTER_STEPS_MAX: u64 = 50_000;
 
 /// What comes next.
 pub(super) enum Next {
