@@ -151,14 +151,16 @@ impl Streams {
             };
         }
         let stream = self.by_address.entry(to.clone()).or_default();
-        if begins_inside {
-            if let Some((_, markers)) = stream.completed.iter().find(|(text, _)| text == piece) {
-                let markers = markers.clone();
-                if let Some(open) = open.filter(|_| dangles) {
-                    stream.seam.markers(&piece[open..]);
-                }
-                return markers;
+        let known = stream
+            .completed
+            .iter()
+            .find(|(text, _)| begins_inside && text == piece);
+        if let Some((_, markers)) = known {
+            let markers = markers.clone();
+            if let Some(open) = open.filter(|_| dangles) {
+                stream.seam.markers(&piece[open..]);
             }
+            return markers;
         }
         let markers = stream.seam.markers(piece);
         if begins_inside {
