@@ -102,39 +102,53 @@ impl<'s> World<'s> {
             return;
         };
         let (id, key) = (start.run.clone(), start.session_key.clone());
-        let unknown_agent = !self.agents.contains(&start.agent);
-        if unknown_agent || self.run_ids.contains_key(&id) {
-            let answer = RunStarted {
-                run: id,
-                outcome: Start::Refused,
-            };
-            let answer = What::Answer(Box::new(Stimulus::RunStarted(answer)));
+        if !self.agents.contains(&start.agent) || self.run_ids.contains_key(&id) {
+            let outcome = Start::Refused;
+            let answer = Stimulus::RunStarted(RunStarted { run: id, outcome });
+            let what = What::Answer(Box::new(answer));
             self.clock
-                .push_as(self.now + latency::START, Class::Answer, seq, false, answer);
+                .push_as(self.now + latency::START, Class::Answer, seq, false, what);
             return;
         }
+        let fault = self.start_fault(request);
+        let run = self.add_run(request, id, key, fault.is_none());
+        let delay = fault.and_then(|(_, delay)| delay);
+        let at = self.now + delay.unwrap_or(latency::START);
+        let outcome = fault.map_or(Start::Started, |(start, _)| start);
+        let what = What::Started(run, outcome);
+        self.clock
+            .push_as(at, Class::Answer, seq, delay.is_some(), what);
+        if fault.is_none() {
+            let is_idle = self.runs[run].script.is_empty();
+            self.act_in(
+                run,
+                if is_idle {
+                    latency::IDLE_RUN
+                } else {
+                    latency::ACT
+                },
+            );
+        }
+    }
+
+    fn add_run(&mut self, request: At, id: RunId, key: SessionKey, starts: bool) -> RunIndex {
         let given = self.trace.entries[request].markers.clone();
         let name = self.names.of_run(&given, id.as_str());
-        let fault = self.start_fault(request);
+        let slot = if starts {
+            self.remember_start(request)
+        } else {
+            0
+        };
         let mut script = VecDeque::new();
-        let mut slot = 0;
-        if fault.is_none() {
-            slot = self.remember_start(request);
-        }
-        self.claim_scripts(&given, &key, fault.is_none(), &mut script);
+        self.claim_scripts(&given, &key, starts, &mut script);
         let named = self.names.at(name);
         let stays = named.stays && named.given_to.as_ref() == Some(&key);
-        let index = self.runs.len();
-        self.run_ids.insert(id.clone(), index);
+        self.run_ids.insert(id.clone(), self.runs.len());
         self.runs.push(Run {
             id,
             key,
             name,
-            state: if fault.is_some() {
-                State::Absent
-            } else {
-                State::Going
-            },
+            state: if starts { State::Going } else { State::Absent },
             slot,
             given,
             script,
@@ -144,29 +158,7 @@ impl<'s> World<'s> {
             turn: 0,
             calling: CallId::default(),
         });
-        let (start, after) = match fault {
-            Some((start, delay)) => (start, delay),
-            None => (Start::Started, None),
-        };
-        let at = self.now + after.unwrap_or(latency::START);
-        self.clock.push_as(
-            at,
-            Class::Answer,
-            seq,
-            after.is_some(),
-            What::Started(index, start),
-        );
-        if start == Start::Started {
-            let scripted = !self.runs[index].script.is_empty();
-            self.act_in(
-                index,
-                if scripted {
-                    latency::ACT
-                } else {
-                    latency::IDLE_RUN
-                },
-            );
-        }
+        self.runs.len() - 1
     }
 
     fn remember_start(&mut self, request: At) -> usize {
