@@ -8,7 +8,7 @@ use crate::address::Place;
 use crate::channel::Channel;
 use crate::stimulus::{
     Author, Call, Caller, Delivered, Inbound, InternalPath, Open, Opened, Receipt, Start, Steering,
-    Stimulus,
+    Stimulus, ThreadOpened,
 };
 use crate::trace::Entry;
 
@@ -47,17 +47,7 @@ pub(super) fn line(stimulus: &Stimulus, entry: &Entry, before: &[Entry]) -> Stri
             Steering::Refused => format!("steer {} refused", steered.steer),
         },
         Stimulus::Receipt(answer) => receipt(answer),
-        Stimulus::ThreadOpened(answer) => match &answer.outcome {
-            Opened::Opened { at } => format!("request {}: thread {at} opened", answer.request),
-            Opened::Refused { why } => {
-                format!(
-                    "request {}: thread refused, {}",
-                    answer.request,
-                    quoted(why)
-                )
-            }
-            Opened::Unknown {} => format!("request {}: there may be a thread", answer.request),
-        },
+        Stimulus::ThreadOpened(answer) => opened(answer),
         Stimulus::ThreadProbed(answer) => {
             format!(
                 "request {}: thread is {}",
@@ -77,6 +67,15 @@ pub(super) fn line(stimulus: &Stimulus, entry: &Entry, before: &[Entry]) -> Stri
         }
         Stimulus::Wake {} => "the gateway wakes".to_owned(),
         Stimulus::Stop {} => "the gateway is stopped cleanly".to_owned(),
+    }
+}
+
+fn opened(answer: &ThreadOpened) -> String {
+    let request = &answer.request;
+    match &answer.outcome {
+        Opened::Opened { at } => format!("request {request}: thread {at} opened"),
+        Opened::Refused { why } => format!("request {request}: thread refused, {}", quoted(why)),
+        Opened::Unknown {} => format!("request {request}: there may be a thread"),
     }
 }
 
