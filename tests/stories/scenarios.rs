@@ -329,7 +329,6 @@ fn fault() -> BoxedStrategy<Fault> {
         of(span()),
     );
     let start = (of(name()), 1..4_u32, any::<bool>(), of(span()));
-    let thread = (1..4_u32, 0..3_u8, of(span()));
     prop_oneof![
         receipt.prop_map(|(of, to, times, outcome, retry_after, delay)| {
             Fault::Receipt(ReceiptFault {
@@ -355,12 +354,7 @@ fn fault() -> BoxedStrategy<Fault> {
             refused,
             delay
         })),
-        thread.prop_map(|(times, outcome, delay)| Fault::Thread(ThreadFault {
-            times,
-            refused: outcome == 1,
-            unknown: outcome == 2,
-            delay
-        })),
+        thread_fault(),
         (of(place()), 1..4_u32, of(state()), of(span())).prop_map(|(at, times, finds, delay)| {
             Fault::Probe(ProbeFault {
                 at,
@@ -374,6 +368,19 @@ fn fault() -> BoxedStrategy<Fault> {
         }),
     ]
     .boxed()
+}
+
+fn thread_fault() -> BoxedStrategy<Fault> {
+    (1..4_u32, 0..3_u8, of(span()))
+        .prop_map(|(times, outcome, delay)| {
+            Fault::Thread(ThreadFault {
+                times,
+                refused: outcome == 1,
+                unknown: outcome == 2,
+                delay,
+            })
+        })
+        .boxed()
 }
 
 /// Names what is named, and turns each number into a name that was given.
