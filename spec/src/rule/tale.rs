@@ -332,6 +332,11 @@ impl Tale {
         self.push(What::World(World::Rest(Rest::Settled)), &[], "")
     }
 
+    /// What was written so far.
+    pub(super) fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
     /// The verdict of a rule on it.
     pub(super) fn verdict(&self, rule: &str) -> Verdict {
         let rule = named(rule).expect("the rule is in the registry");

@@ -1,6 +1,6 @@
 //! Identity and life of sessions: when an agent remembers, and when it does not.
 
-mod reset;
+pub(super) mod reset;
 mod scope;
 #[cfg(test)]
 mod tests;

@@ -10,20 +10,20 @@ use crate::profile::ResetAnchor;
 use crate::time::Time;
 
 /// From the earliest to the latest instant that something may have been.
-pub(super) type Between = (Time, Time);
+pub(in crate::rule) type Between = (Time, Time);
 
 /// What the ages of a session count from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Anchors {
+pub(in crate::rule) struct Anchors {
     /// The daily reset.
-    pub(super) daily: Between,
+    pub(in crate::rule) daily: Between,
     /// The idle reset.
-    pub(super) idle: Between,
+    pub(in crate::rule) idle: Between,
 }
 
 impl Anchors {
     /// Those of a session that is known.
-    pub(super) fn of(before: &SessionBefore, anchor: ResetAnchor) -> Self {
+    pub(in crate::rule) fn of(before: &SessionBefore, anchor: ResetAnchor) -> Self {
         let started_at = before.started_at.unwrap_or_default();
         let started = (before.started_from.unwrap_or(started_at), started_at);
         match anchor {
@@ -39,7 +39,7 @@ impl Anchors {
     }
 
     /// Both ages count from the same instant.
-    pub(super) fn all(between: Between) -> Self {
+    pub(in crate::rule) fn all(between: Between) -> Self {
         Self {
             daily: between,
             idle: between,
@@ -49,7 +49,7 @@ impl Anchors {
 
 /// Whether a limit is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Limit {
+pub(in crate::rule) enum Limit {
     /// It is.
     Due,
     /// It is not.
@@ -71,15 +71,15 @@ impl Limit {
 
 /// What a policy says.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Due {
-    pub(super) daily: Limit,
-    pub(super) idle: Limit,
+pub(in crate::rule) struct Due {
+    pub(in crate::rule) daily: Limit,
+    pub(in crate::rule) idle: Limit,
 }
 
 impl Due {
     /// Whether a session of that age is to be reset when somebody looks at `now`. Both comparisons
     /// are strict: what began exactly at the hour, or was idle exactly so long, is fresh.
-    pub(super) fn at(
+    pub(in crate::rule) fn at(
         policy: ResetPolicy,
         calendar: Option<&Calendar>,
         anchors: Anchors,
@@ -101,35 +101,35 @@ impl Due {
     }
 
     /// Whether it is for certain.
-    pub(super) fn is_certain(self) -> bool {
+    pub(in crate::rule) fn is_certain(self) -> bool {
         self.daily == Limit::Due || self.idle == Limit::Due
     }
 
     /// Whether it may be.
-    pub(super) fn is_possible(self) -> bool {
+    pub(in crate::rule) fn is_possible(self) -> bool {
         self.daily != Limit::NotDue || self.idle != Limit::NotDue
     }
 }
 
 /// A run that was just asked for on a key whose agent has something to remember.
-pub(super) struct Turn<'a> {
-    pub(super) run: &'a RunFacts,
-    pub(super) before: SessionBefore,
+pub(in crate::rule) struct Turn<'a> {
+    pub(in crate::rule) run: &'a RunFacts,
+    pub(in crate::rule) before: SessionBefore,
     /// The message it answers, if it does.
-    pub(super) message: Option<&'a MessageFacts>,
+    pub(in crate::rule) message: Option<&'a MessageFacts>,
     /// The policy that holds for it.
-    pub(super) policy: ResetPolicy,
+    pub(in crate::rule) policy: ResetPolicy,
     /// When the policy may have been looked at.
-    pub(super) now: Between,
+    pub(in crate::rule) now: Between,
     /// What the policy says, from the anchors of the profile.
-    pub(super) due: Due,
+    pub(in crate::rule) due: Due,
     /// Whether somebody asked for a fresh start.
-    pub(super) told: bool,
+    pub(in crate::rule) told: bool,
 }
 
 impl<'a> Turn<'a> {
     /// The turn a run takes; `None` on an unknown key, and where a crash left open what is known.
-    pub(super) fn of(start: &StartRun, facts: &'a Facts) -> Option<Self> {
+    pub(in crate::rule) fn of(start: &StartRun, facts: &'a Facts) -> Option<Self> {
         let run = facts.runs.get(&start.run)?;
         let before = **facts.sessions.get(&run.key)?.before.as_ref()?;
         if !before.is_known() || before.uncertain {
@@ -168,7 +168,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Whether its agent keeps what it remembers.
-    pub(super) fn continues(&self) -> bool {
+    pub(in crate::rule) fn continues(&self) -> bool {
         self.run.memory == Memory::Continue
     }
 }
