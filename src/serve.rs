@@ -3,11 +3,27 @@
 use std::convert::Infallible;
 use std::io::{self, BufRead, Read as _, Write};
 
+use moorline_sim::reference::Reference;
 use moorline_spec::effect::Effect;
 use moorline_spec::gateway::Gateway;
+use moorline_spec::profile::Profile;
 use moorline_spec::stimulus::Stimulus;
 use moorline_spec::time::Time;
-use moorline_spec::wire::{EffectsFrame, GatewayHello, LINE_MAX, Reply, Request};
+use moorline_spec::wire::{Disk, EffectsFrame, GatewayHello, LINE_MAX, Reply, Request};
+
+/// Puts the reference on the wire. The harness holds its disk, so that a crash may fall between
+/// any two of its effects.
+pub fn serve(profile: &Profile, input: impl BufRead, output: impl Write) -> io::Result<()> {
+    let hello = GatewayHello {
+        name: "moorline".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        profile: profile.name.clone(),
+        families: Some(profile.families.iter().copied().collect()),
+        disk: Disk::Harness,
+        ..GatewayHello::default()
+    };
+    serve_gateway(|| Reference::new(profile), &hello, input, output)
+}
 
 /// Answers every line of `input` with one of `output`, until the input ends. Every life has a
 /// gateway of its own. A line that is no frame is an error that says which line, and why.

@@ -177,7 +177,9 @@ class Gateway:
             session["touched"] = self.now
             if anew:
                 session["began"] = self.now
-        self.turn(key, "chat", text, to=at, anew=anew, seen=seen)
+        # A command and nothing else is no message; the harness's markers are no words.
+        bare = command and not re.sub("⟦[^⟧]*⟧", "", text).split()[1:]
+        self.turn(key, "chat", text, to=at, anew=anew, seen=seen, bare=bare)
 
     def session_key(self, message):
         at, agent = message["at"], self.agents[0]
@@ -245,9 +247,14 @@ class Gateway:
                 # Whoever asked has forgotten that it did.
                 self.failed_visibly(turn, "the session that asked for it was reset")
                 continue
+            session = session or self.new_session(turn["key"])
+            if turn.pop("anew", False):
+                session.update(id=self.name("session"), fresh=True)
+            if turn.get("bare"):
+                self.deliver(turn["to"], "A new session has begun.", turn["run"], "")
+                continue
             busy.add(turn["key"])
-            self.start_run(turn, session or self.new_session(turn["key"]))
-        # Whatever was put off just now stands behind what was put off before.
+            self.start_run(turn, session)
 
     def new_session(self, key, **more):
         session = {"id": self.name("session"), "fresh": True, "began": self.now, "touched": self.now, **more}
@@ -255,8 +262,6 @@ class Gateway:
         return session
 
     def start_run(self, turn, session):
-        if turn.pop("anew", False):
-            session.update(id=self.name("session"), fresh=True)
         run = turn.pop("run")
         self.state["runs"][run] = turn
         more = {key: turn[key] for key in ("resumes", "overrides") if turn.get(key)}

@@ -40,13 +40,19 @@ fn next_marker(text: &str) -> Option<(Marker, &str)> {
     }
 }
 
-/// The pieces of one conversation read as one stream, so that a marker cut in two is whole again.
+/// The pieces of one conversation read as one stream, so that a marker cut in pieces is whole
+/// again.
 #[derive(Clone, Debug, Default)]
 pub struct Seam {
-    open: String,
+    /// What the beginning of a marker at the end of an earlier piece may have become: a piece
+    /// without brackets and blanks is its middle, or another message that came between.
+    open: Vec<String>,
 }
 
 impl Seam {
+    /// So many readings of what came between are kept.
+    const OPEN_MAX: usize = 16;
+
     /// The markers that this piece completes: those inside it, and the one whose beginning stood
     /// at the end of an earlier piece.
     pub fn markers(&mut self, piece: &str) -> Vec<Marker> {
@@ -54,16 +60,32 @@ impl Seam {
             && piece
                 .find(CLOSE)
                 .is_some_and(|end| piece.find(OPEN).is_none_or(|open| end < open));
-        let found = if continues {
-            markers_in(&format!("{}{piece}", self.open))
-        } else {
-            markers_in(piece)
-        };
+        let mut found = Vec::new();
+        if continues {
+            for open in &self.open {
+                let whole = markers_in(&format!("{open}{piece}"));
+                found.extend(whole.into_iter().take(1));
+            }
+        }
+        for marker in markers_in(piece) {
+            if !found.contains(&marker) {
+                found.push(marker);
+            }
+        }
         match piece.rfind(OPEN) {
-            Some(open) if !piece[open..].contains(CLOSE) => self.open = piece[open..].to_owned(),
+            Some(open) if !piece[open..].contains(CLOSE) => {
+                self.open = vec![piece[open..].to_owned()];
+            }
             _ if continues => self.open.clear(),
-            // A piece of another message came between: the rest of the marker may still follow.
-            _ => (),
+            // A piece of another message came between, or the middle of a long marker: its rest
+            // may still follow.
+            _ if piece.contains([OPEN, CLOSE]) || piece.contains(char::is_whitespace) => (),
+            _ => {
+                let longer = self.open.iter().map(|open| format!("{open}{piece}"));
+                let longer: Vec<_> = longer.collect();
+                self.open.extend(longer);
+                self.open.truncate(Self::OPEN_MAX);
+            }
         }
         found
     }
@@ -96,5 +118,16 @@ mod tests {
             [Marker::from("m1"), Marker::from("m2")]
         );
         assert_eq!(seam.markers("1⟧"), []);
+    }
+
+    #[test]
+    fn a_marker_cut_in_three_is_whole_again() {
+        let mut seam = Seam::default();
+        assert_eq!(seam.markers("said ⟦a_long"), []);
+        assert_eq!(seam.markers("_marker"), []);
+        assert!(
+            seam.markers("_name⟧")
+                .contains(&"a_long_marker_name".into())
+        );
     }
 }

@@ -54,6 +54,8 @@ impl<D: Decisions> Reference<D> {
             self.restore_place(number, alive.contains(&number));
         }
         self.forget_steers(&alive);
+        // What is posted from here on is this life's, and in no doubt.
+        let posts: Vec<u64> = self.state.posts.keys().copied().collect();
         for number in dead {
             self.recover_run(number);
         }
@@ -61,7 +63,6 @@ impl<D: Decisions> Reference<D> {
         for number in debts {
             self.recover_debt(number);
         }
-        let posts: Vec<u64> = self.state.posts.keys().copied().collect();
         for number in posts {
             self.recover_post(number);
         }

@@ -144,6 +144,12 @@ impl Streams {
         let begins_inside =
             first_close.is_some_and(|close| piece.find('⟦').is_none_or(|open| close < open));
         if !dangles && !begins_inside {
+            if open.is_none()
+                && let Some(stream) = self.by_address.get_mut(to)
+            {
+                // It may be the middle of a marker that is longer than any piece.
+                stream.seam.markers(piece);
+            }
             return if open.is_some() {
                 markers_in(piece)
             } else {
