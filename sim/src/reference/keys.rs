@@ -111,7 +111,7 @@ pub(super) fn piece(text: &str, limit: Option<TextLimit>) -> usize {
     let Some(TextLimit { max, unit }) = limit else {
         return text.len();
     };
-    // No unit is smaller than a third of a byte: UTF-16 counts one for up to three of them.
+    // No unit counts more than there are bytes.
     if text.len() <= max {
         return text.len();
     }

@@ -60,6 +60,8 @@ pub struct Reference<D: Decisions = Right> {
     /// The last daily boundary that was looked up, and its hour.
     boundary: Option<(u8, i64)>,
     opened_at: Time,
+    /// The next tick of the sweep that was not used yet.
+    tick: Time,
     now: Time,
     state: State,
     journal: Journal,
@@ -89,6 +91,7 @@ impl<D: Decisions> Reference<D> {
             calendar: None,
             boundary: None,
             opened_at: Time::ZERO,
+            tick: Time::ZERO,
             now: Time::ZERO,
             state: State::default(),
             journal: Journal::default(),

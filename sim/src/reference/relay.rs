@@ -25,6 +25,7 @@ impl<D: Decisions> Reference<D> {
         debt.text = text;
         debt.state = Standing::Below;
         let child = debt.child.clone();
+        let waits_below = outcome == Outcome::Ok && debt.what != Owed::Reply;
         let waiting = debt.call.take();
         self.dirty(Dirty::Debt(number));
         if let Some((call, deadline, by)) = waiting {
@@ -35,7 +36,7 @@ impl<D: Decisions> Reference<D> {
                 return self.reply_in_time(number, call);
             }
         }
-        if outcome != Outcome::Ok || !self.owes_below(&child) {
+        if !waits_below || !self.owes_below(&child) {
             self.hand(number);
         }
     }

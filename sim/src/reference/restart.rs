@@ -20,6 +20,7 @@ impl<D: Decisions> Reference<D> {
         self.calendar = Calendar::new(&open.starts_at, &open.timezone).ok();
         self.boundary = None;
         self.opened_at = self.now;
+        self.tick = self.now + self.dials.sweep_every;
         self.config = moorline_spec::config::Config::default();
         self.take_config(&open.config);
         if open.restored {

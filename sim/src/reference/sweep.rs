@@ -5,7 +5,7 @@ use moorline_spec::effect::{Effect, ProbeThread, UnboundBecause};
 use moorline_spec::id::RequestId;
 use moorline_spec::profile::{ArchivedThread, Probe};
 use moorline_spec::stimulus::{ThreadProbed, ThreadState};
-use moorline_spec::time::Time;
+use moorline_spec::time::{Span, Time};
 
 use super::Reference;
 use super::decisions::Decisions;
@@ -22,20 +22,23 @@ impl<D: Decisions> Reference<D> {
     /// When the sweep has something to do: where threads are probed each time, at the next tick; else
     /// at the first one that finds a binding due.
     pub(super) fn next_sweep(&self) -> Option<Time> {
-        let next = self.tick_from(self.now + moorline_spec::time::Span::ms(1));
+        let next = || self.tick.max(self.tick_from(self.now));
         match self.dials.probe {
-            Probe::EachPass => (!self.state.bindings.is_empty()).then_some(next),
+            Probe::EachPass => (!self.state.bindings.is_empty()).then(next),
             Probe::OnRefusal => {
                 let &(due, _) = self.state.order.first()?;
-                Some(self.tick_from(due).max(next))
+                Some(self.tick_from(due).max(next()))
             }
         }
     }
 
     pub(super) fn sweep_if_due(&mut self) {
+        if self.now < self.tick.max(self.tick_from(self.now)) {
+            return;
+        }
+        self.tick = self.tick_from(self.now + Span::ms(1));
         // A tick that falls into a pass is left out: passes do not overlap.
-        if self.tick_from(self.now) != self.now || !self.state.pass.is_empty() || self.is_probing()
-        {
+        if !self.state.pass.is_empty() || self.is_probing() {
             return;
         }
         match self.dials.probe {
