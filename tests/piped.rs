@@ -1,7 +1,6 @@
 //! A gateway at the end of a pipe is the gateway in process: byte for byte the same trace.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{env, fs, process};
 
 use moorline::driver::{Deadlines, Process};
@@ -83,11 +82,6 @@ impl Drop for Served {
 
 #[test]
 fn the_piped_reference_gives_the_trace_of_the_one_in_process() {
-    let help = Command::new(BINARY).args(["serve", "--help"]).output();
-    if help.expect("the binary runs").stdout.is_empty() {
-        // The command line is not built in yet.
-        return;
-    }
     let mut served = Served::default();
     let mut crashes = 0;
     for (name, fixture) in fixtures() {
