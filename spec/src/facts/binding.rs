@@ -1,20 +1,26 @@
 //! Bindings as they can be seen from outside: made by an accepted spawn with a thread, kept by
-//! routed messages and delivered output, and ended by what people and channels do.
+//! routed messages and delivered output, and ended by limits, people and channels.
+//!
+//! Where the outside cannot tell an instant exactly, both ends of what is possible are kept, and
+//! nobody is blamed for what lies between them.
 
-use super::Facts;
+use super::{BindingCommand, Facts, Role};
 use crate::address::Address;
 use crate::channel::Placement;
 use crate::config::Limits;
 use crate::effect::{OpenThread, ProbeThread, UnboundBecause};
-use crate::id::{CallId, SessionKey};
-use crate::stimulus::{Caller, Opened, ThreadOpened, ThreadProbed, ThreadState};
-use crate::time::Time;
+use crate::id::{CallId, Marker, RunId, SessionKey};
+use crate::profile::{ArchivedThread, LapseCheck, MaxAgeFrom};
+use crate::stimulus::{Author, Caller, Inbound, Opened, ThreadOpened, ThreadProbed, ThreadState};
+use crate::time::{Span, Time};
 
 /// The number of a binding in a trace.
 pub type BindingId = usize;
 
-/// A conversation tied to a session. Where the outside cannot tell an instant exactly, both ends of
-/// what is possible are kept.
+/// What a crash may take of what was not yet on the disk: touches of so long.
+const TOUCHES_LOST: Span = Span::secs(15);
+
+/// A conversation tied to a session.
 #[derive(Clone, Debug)]
 pub struct BindingFacts {
     /// The conversation or thread.
@@ -25,42 +31,131 @@ pub struct BindingFacts {
     pub call: Option<CallId>,
     /// When it was made: not before, not after.
     pub made: (Time, Time),
+    /// What its age counts from: not before, not after.
+    pub age_from: (Time, Time),
     /// When it was last active: not before, not after.
     pub touched: (Time, Time),
     /// Its limits.
     pub limits: Limits,
+    /// Whether its limits can no longer be told: the configuration was edited under it.
+    pub unsure: bool,
     /// Since when something may have ended it other than its limits, and what.
     pub cause: Option<(Time, UnboundBecause)>,
-    /// When it was seen to be over, and the reason if the gateway gave one.
+    /// When it was seen to be over, and the reason if it is known.
     pub ended: Option<(Time, Option<UnboundBecause>)>,
+    /// Since when a change that a probe was waited for in has not shown itself.
+    pub changed_in_probe: Option<Time>,
+    /// What the configuration gave it.
+    configured: Limits,
+    /// Touches of late, the first of which no crash can take.
+    recent: Vec<Time>,
+}
+
+/// What a message or a report shows of a binding. It is about the entry that facts are up to date
+/// with.
+#[derive(Clone, Debug)]
+pub enum BindingNews {
+    /// A person's message from the address is given to a session.
+    Routed {
+        /// The binding as it was before.
+        binding: Box<BindingFacts>,
+        /// The message.
+        message: Marker,
+        /// When it arrived.
+        arrived: Time,
+        /// The session that is given it.
+        key: SessionKey,
+        /// How the binding stood.
+        standing: Standing,
+    },
+    /// The gateway says that it is over.
+    SaidOver {
+        /// The binding as it was before.
+        binding: Box<BindingFacts>,
+        /// The reason it gives.
+        reason: UnboundBecause,
+    },
+}
+
+/// How a binding stands towards a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is certainly alive.
+    Holds,
+    /// It has certainly lapsed.
+    Lapsed,
+    /// Nobody outside can tell.
+    Open,
 }
 
 impl BindingFacts {
+    /// When its idle timeout is reached: not before, not after.
+    pub fn idle_due(&self) -> Option<(Time, Time)> {
+        let idle = self.limits.idle?;
+        Some((self.touched.0 + idle, self.touched.1 + idle))
+    }
+
+    /// When its max age is reached: not before, not after.
+    pub fn age_due(&self) -> Option<(Time, Time)> {
+        let age = self.limits.max_age?;
+        Some((self.age_from.0 + age, self.age_from.1 + age))
+    }
+
     /// The earliest instant at which one of its limits may have been reached.
     pub fn earliest_lapse(&self) -> Option<Time> {
-        self.lapse(self.touched.0, self.made.0)
+        let due = [self.idle_due(), self.age_due()];
+        due.into_iter().flatten().map(|(from, _)| from).min()
     }
 
     /// The instant by which one of its limits has been reached for certain.
     pub fn latest_lapse(&self) -> Option<Time> {
-        self.lapse(self.touched.1, self.made.1)
+        let due = [self.idle_due(), self.age_due()];
+        due.into_iter().flatten().map(|(_, to)| to).min()
     }
 
-    fn lapse(&self, touched: Time, made: Time) -> Option<Time> {
-        let idle = self.limits.idle.map(|idle| touched + idle);
-        let age = self.limits.max_age.map(|age| made + age);
-        idle.into_iter().chain(age).min()
+    /// Whether an end at that time would have neither a limit nor anything else for its cause.
+    pub fn would_end_early(&self, at: Time) -> bool {
+        let due = self.earliest_lapse().is_some_and(|due| due <= at);
+        self.cause.is_none() && !self.unsure && !due
+    }
+
+    fn touch(&mut self, from: Time, to: Time, certain: bool) {
+        self.touched.1 = self.touched.1.max(to);
+        if !certain || from <= self.touched.0 {
+            return;
+        }
+        self.touched.0 = from;
+        self.recent.push(from);
+        while self
+            .recent
+            .get(1)
+            .is_some_and(|&next| next + TOUCHES_LOST <= to)
+        {
+            self.recent.remove(0);
+        }
+    }
+
+    fn lose_touches(&mut self, at: Time) {
+        self.recent.retain(|&touch| touch + TOUCHES_LOST <= at);
+        let kept = self.recent.last().copied().unwrap_or(self.made.0);
+        self.touched.0 = kept.min(self.touched.0);
     }
 }
 
 impl Facts {
     /// The address a session is bound to, as far as can be seen.
     pub fn bound_to(&self, key: &SessionKey) -> Option<&Address> {
-        let live = |binding: &&super::BindingFacts| binding.key == *key && binding.ended.is_none();
-        self.bindings
-            .iter()
-            .rev()
-            .find(live)
+        let mut all = self.bindings.iter().rev();
+        all.find(|binding| binding.key == *key && self.may_hold(binding))
+            .map(|binding| &binding.address)
+    }
+
+    /// The address a session is certainly bound to.
+    pub fn surely_bound_to(&self, key: &SessionKey) -> Option<&Address> {
+        let now = self.now;
+        let holds = |b: &&BindingFacts| b.ended.is_none() && b.would_end_early(now);
+        let mut all = self.bindings.iter().rev();
+        all.find(|binding| binding.key == *key && holds(binding))
             .map(|binding| &binding.address)
     }
 
@@ -73,8 +168,62 @@ impl Facts {
 
     /// The live binding of an address, as far as can be seen.
     pub fn binding_at(&self, at: &Address) -> Option<(BindingId, &BindingFacts)> {
+        let (id, binding) = self.last_binding_at(at)?;
+        self.may_hold(binding).then_some((id, binding))
+    }
+
+    fn last_binding_at(&self, at: &Address) -> Option<(BindingId, &BindingFacts)> {
         let mut all = self.bindings.iter().enumerate().rev();
-        all.find(|(_, binding)| binding.address == *at && binding.ended.is_none())
+        all.find(|(_, binding)| binding.address == *at)
+    }
+
+    /// Whether a binding is not over for certain.
+    fn may_hold(&self, binding: &BindingFacts) -> bool {
+        let over = || {
+            let due = binding.latest_lapse().filter(|_| !binding.unsure);
+            due.is_some_and(|due| self.takes_effect(due, self.now))
+        };
+        binding.ended.is_none() && !over()
+    }
+
+    /// Whether a limit that was reached at `due` has certainly taken effect at a time: at once, or
+    /// with the next pass of the sweep, which waits for probes.
+    pub fn takes_effect(&self, due: Time, at: Time) -> bool {
+        match self.profile.dials.lapse_checked_at {
+            LapseCheck::Lookup => due <= at,
+            LapseCheck::Sweep => {
+                let pass = due.max(self.life_began) + self.profile.dials.sweep_every;
+                pass < at && self.probes.is_empty()
+            }
+        }
+    }
+
+    fn standing(&self, binding: &BindingFacts, arrived: Time) -> Standing {
+        let by_limit = |reason: &Option<UnboundBecause>| {
+            matches!(
+                reason,
+                None | Some(UnboundBecause::Idle | UnboundBecause::MaxAge)
+            )
+        };
+        if binding.unsure || binding.cause.is_some() {
+            return Standing::Open;
+        }
+        let due = binding.latest_lapse();
+        if let Some((since, reason)) = &binding.ended {
+            let lapsed = due.is_some_and(|due| due <= arrived) && by_limit(reason);
+            return if lapsed && *since < arrived {
+                Standing::Lapsed
+            } else {
+                Standing::Open
+            };
+        }
+        if due.is_some_and(|due| self.takes_effect(due, arrived)) {
+            Standing::Lapsed
+        } else if binding.would_end_early(self.now) && binding.made.1 <= arrived {
+            Standing::Holds
+        } else {
+            Standing::Open
+        }
     }
 
     pub(super) fn on_open_thread(&mut self, open: &OpenThread) {
@@ -91,11 +240,11 @@ impl Facts {
     }
 
     pub(super) fn on_thread_opened(&mut self, opened: &ThreadOpened) {
-        let Some((_, call)) = self.threads_asked.get(&opened.request) else {
+        let Some((_, call)) = self.threads_asked.remove(&opened.request) else {
             return;
         };
         if let (Opened::Opened { at }, Some(call)) = (&opened.outcome, call)
-            && let Some(call) = self.calls.get_mut(call)
+            && let Some(call) = self.calls.get_mut(&call)
         {
             call.thread = Some(at.clone());
             call.made.1 = call.made.1.max(self.now);
@@ -129,74 +278,327 @@ impl Facts {
             let here = channel.capabilities.threads.placement == Placement::Current;
             (asked && here).then(|| origin.clone())
         };
-        let (Some(key), Some(address)) = (given.or(ran), call.thread.clone().or_else(current))
+        let (Some(key), Some(address)) = (ran.or(given), call.thread.clone().or_else(current))
         else {
             return;
         };
         let made = (call.made.1, self.now);
-        let limits = self.config.binding_limits(&address);
-        self.end_binding_at(&address, UnboundBecause::Replaced);
+        let configured = self.config.binding_limits(&address);
+        self.end_bindings(
+            |binding| binding.address == address,
+            UnboundBecause::Replaced,
+        );
         self.bindings.push(BindingFacts {
             address,
             key,
             call: Some(id.clone()),
             made,
+            age_from: made,
             touched: made,
-            limits,
+            limits: configured,
+            unsure: false,
             cause: None,
             ended: None,
+            changed_in_probe: None,
+            configured,
+            recent: Vec::new(),
         });
     }
 
-    fn end_binding_at(&mut self, at: &Address, reason: UnboundBecause) {
+    fn end_bindings(&mut self, which: impl Fn(&BindingFacts) -> bool, reason: UnboundBecause) {
         let now = self.now;
-        for binding in self
-            .bindings
-            .iter_mut()
-            .filter(|b| b.address == *at && b.ended.is_none())
-        {
-            binding.ended = Some((now, Some(reason)));
+        for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
+            if which(binding) {
+                binding.ended = Some((now, Some(reason)));
+            }
         }
     }
 
-    pub(super) fn on_probe_thread(&mut self, _: &ProbeThread) {}
+    /// From now on there is a reason other than limits for the end of some bindings.
+    fn give_cause(&mut self, which: impl Fn(&BindingFacts) -> bool, reason: UnboundBecause) {
+        let now = self.now;
+        for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
+            if which(binding) {
+                binding.cause.get_or_insert((now, reason));
+            }
+        }
+    }
 
-    pub(super) fn on_thread_probed(&mut self, _: &ThreadProbed) {}
+    pub(super) fn on_probe_thread(&mut self, probe: &ProbeThread) {
+        self.probes
+            .insert(probe.request.clone(), probe.address.clone());
+    }
+
+    pub(super) fn on_thread_probed(&mut self, probed: &ThreadProbed) {
+        if let Some(at) = self.probes.remove(&probed.request) {
+            self.on_thread_state(&at, probed.state);
+        }
+    }
 
     pub(super) fn on_thread_state(&mut self, at: &Address, state: ThreadState) {
         let reason = match state {
             ThreadState::Gone => UnboundBecause::ThreadGone,
             ThreadState::Locked => UnboundBecause::ThreadLocked,
-            ThreadState::Archived => UnboundBecause::ThreadArchived,
-            ThreadState::Live | ThreadState::Unknown => return,
+            ThreadState::Archived
+                if self.profile.dials.archived_thread == ArchivedThread::Ends =>
+            {
+                UnboundBecause::ThreadArchived
+            }
+            ThreadState::Archived | ThreadState::Live | ThreadState::Unknown => return,
         };
+        self.give_cause(|binding| binding.address == *at, reason);
+    }
+
+    /// An administrator resets or deletes a session, which reaches those below it too.
+    pub(super) fn on_session_ended_from_outside(
+        &mut self,
+        key: &SessionKey,
+        reason: UnboundBecause,
+    ) {
+        let below: Vec<BindingId> = (0..self.bindings.len())
+            .filter(|&id| {
+                let binding = &self.bindings[id];
+                binding.key == *key || self.descends(binding.call.as_ref(), key)
+            })
+            .collect();
         let now = self.now;
-        for binding in self.bindings.iter_mut().filter(|b| b.address == *at) {
-            binding.cause.get_or_insert((now, reason));
+        for id in below {
+            self.bindings[id].cause.get_or_insert((now, reason));
+        }
+    }
+
+    /// Whether a spawn was made by a session, or by one below it.
+    fn descends(&self, call: Option<&CallId>, from: &SessionKey) -> bool {
+        let mut call = call.and_then(|call| self.calls.get(call));
+        // No tree of sessions is deeper than there are calls.
+        for _ in 0..self.calls.len() {
+            let Some(session) = call.and_then(|call| call.session.as_ref()) else {
+                return false;
+            };
+            if session == from {
+                return true;
+            }
+            let made = |run: &RunId| self.runs.get(run).is_some_and(|run| run.key == *session);
+            call = self
+                .calls
+                .values()
+                .find(|call| call.method == "sessions_spawn" && call.run.as_ref().is_some_and(made));
+        }
+        false
+    }
+
+    /// A run ended in a way that may end the binding of its session.
+    pub(super) fn on_bound_run_ended(&mut self, id: &RunId, killed: bool) {
+        if self.bindings.is_empty() {
+            return;
+        }
+        let Some(run) = self.runs.get(id) else { return };
+        let key = run.key.clone();
+        if killed {
+            self.give_cause(|binding| binding.key == key, UnboundBecause::Killed);
+        }
+        let Role::Child(call) = &run.role else { return };
+        let mode = self.calls.get(call).and_then(|call| {
+            let answered = call.answer.as_ref().and_then(|answer| answer.get("mode"));
+            answered
+                .and_then(|mode| mode.as_str())
+                .or(call.text("mode"))
+        });
+        if mode == Some("run") {
+            self.give_cause(|binding| binding.key == key, UnboundBecause::RunEnded);
+        }
+    }
+
+    /// The first run of a bound child never started.
+    pub(super) fn on_bound_run_refused(&mut self, id: &RunId) {
+        if let Some(key) = self.runs.get(id).map(|run| run.key.clone()) {
+            self.give_cause(|binding| binding.key == key, UnboundBecause::SpawnFailed);
         }
     }
 
     pub(super) fn note_said_unbound(&mut self, at: &Address, reason: UnboundBecause) {
+        let Some((id, _)) = self
+            .last_binding_at(at)
+            .filter(|(_, binding)| binding.ended.is_none())
+        else {
+            return;
+        };
+        let rebinds = |call: &super::CallFacts| {
+            let there = call.origins.contains(at) || call.thread.as_ref() == Some(at);
+            call.method == "sessions_spawn" && call.answer.is_none() && there
+        };
+        if reason == UnboundBecause::Replaced && self.calls.values().any(rebinds) {
+            self.give_cause(|binding| binding.address == *at, reason);
+        }
         let now = self.now;
-        for binding in self
-            .bindings
-            .iter_mut()
-            .filter(|b| b.address == *at && b.ended.is_none())
-        {
-            binding.ended = Some((now, Some(reason)));
+        let binding = Box::new(self.bindings[id].clone());
+        self.bindings[id].ended = Some((now, Some(reason)));
+        self.binding_news
+            .push(BindingNews::SaidOver { binding, reason });
+    }
+
+    /// People's messages are given to a run: at once, or when it is steered.
+    pub(super) fn on_routed(&mut self, messages: &[Marker], key: &SessionKey) {
+        if self.bindings.is_empty() {
+            return;
+        }
+        for marker in messages {
+            let Some(message) = self.messages.get(marker) else {
+                continue;
+            };
+            if message.author != Author::Person || message.is_command() {
+                continue;
+            }
+            let arrived = message.arrived.1;
+            let Some((id, binding)) = self.last_binding_at(&message.at) else {
+                continue;
+            };
+            let standing = self.standing(binding, arrived);
+            self.binding_news.push(BindingNews::Routed {
+                binding: Box::new(binding.clone()),
+                message: marker.clone(),
+                arrived,
+                key: key.clone(),
+                standing,
+            });
+            self.follow_route(id, key, arrived, standing);
         }
     }
 
-    /// Activity on the binding of an address, at some instant from `from` to `to`. It never goes
-    /// back.
-    pub(super) fn touch_binding(&mut self, at: &Address, from: Time, to: Time) {
-        for binding in self
-            .bindings
-            .iter_mut()
-            .filter(|b| b.address == *at && b.ended.is_none())
-        {
-            binding.touched.0 = binding.touched.0.max(from);
-            binding.touched.1 = binding.touched.1.max(to);
+    /// A message shows that a binding lives, or that it is over.
+    fn follow_route(
+        &mut self,
+        id: BindingId,
+        key: &SessionKey,
+        arrived: Time,
+        standing: Standing,
+    ) {
+        let (now, probing) = (self.now, !self.probes.is_empty());
+        let binding = &mut self.bindings[id];
+        if binding.ended.is_some() || binding.made.1 > arrived && binding.key != *key {
+            return;
         }
+        if binding.key != *key {
+            // A misroute ends nothing; otherwise this is how its end shows.
+            if standing != Standing::Holds {
+                let reason = binding.cause.map(|(_, reason)| reason);
+                binding.ended = Some((now, reason));
+            }
+            return;
+        }
+        if standing != Standing::Lapsed {
+            binding.touch(arrived, now, true);
+        }
+        binding.changed_in_probe = probing.then_some(now);
+        if matches!(
+            binding.cause,
+            Some((since, UnboundBecause::ThreadArchived)) if since < arrived
+        ) {
+            binding.cause = None;
+        }
+    }
+
+    /// An output was delivered at some instant from `from` to `to`; `certain` if the channel said
+    /// so. Only output of the bound session itself touches a binding.
+    pub(super) fn on_output_delivered(
+        &mut self,
+        at: &Address,
+        markers: &[Marker],
+        (from, to): (Time, Time),
+        certain: bool,
+    ) {
+        let Some((id, binding)) = self.binding_at(at) else {
+            return;
+        };
+        let own = markers.iter().any(|marker| {
+            let run = self.born.get(marker).and_then(|born| born.run());
+            run.and_then(|run| self.runs.get(run))
+                .is_some_and(|run| run.key == binding.key)
+        });
+        let alive = binding.earliest_lapse().is_none_or(|due| to < due);
+        if own {
+            self.bindings[id].touch(from, to, certain && alive);
+        }
+    }
+
+    /// Somebody gives a command in a bound conversation.
+    pub(super) fn on_binding_command(&mut self, inbound: &Inbound) {
+        let heard = inbound.author == Author::Person && inbound.authorised;
+        if !heard || self.bindings.is_empty() || !inbound.text.starts_with('/') {
+            return;
+        }
+        let Some(command) = BindingCommand::read(&inbound.text) else {
+            return;
+        };
+        let Some((id, bound)) = self.binding_at(&inbound.at) else {
+            return;
+        };
+        let now = self.now;
+        let may_be_over = bound.earliest_lapse().is_some_and(|due| due <= now);
+        let (key, account) = (bound.key.clone(), bound.address.account.clone());
+        let age_from_command = match self.profile.dials.max_age_from {
+            MaxAgeFrom::Bound => false,
+            MaxAgeFrom::Command => true,
+            MaxAgeFrom::ByPlacement => self.channel(&inbound.at).is_some_and(|channel| {
+                channel.capabilities.threads.placement == Placement::Child
+            }),
+        };
+        let probing = !self.probes.is_empty();
+        // A length of time holds for all conversations of the session.
+        for (other, binding) in self.bindings.iter_mut().enumerate() {
+            let same = binding.key == key && binding.address.account == account;
+            if binding.ended.is_some() || !same {
+                continue;
+            }
+            binding.unsure |= may_be_over;
+            match command {
+                BindingCommand::Idle(idle) => {
+                    binding.limits.idle = idle;
+                    binding.touch(now, now, true);
+                    binding.changed_in_probe = probing.then_some(now);
+                }
+                BindingCommand::MaxAge(max_age) => {
+                    binding.limits.max_age = max_age;
+                    binding.touch(now, now, age_from_command);
+                    if age_from_command {
+                        binding.age_from = (now, now);
+                    }
+                    binding.changed_in_probe = probing.then_some(now);
+                }
+                BindingCommand::Unfocus if other == id => {
+                    binding.cause.get_or_insert((now, UnboundBecause::Unfocus));
+                }
+                BindingCommand::Focus if other == id => {
+                    binding.cause.get_or_insert((now, UnboundBecause::Replaced));
+                }
+                BindingCommand::Unfocus | BindingCommand::Focus => (),
+            }
+        }
+    }
+
+    /// The configuration may have changed.
+    pub(super) fn on_binding_config(&mut self) {
+        for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
+            if !self.config.bindings_enabled(&binding.address) {
+                let cause = (self.now, UnboundBecause::Disabled);
+                binding.cause.get_or_insert(cause);
+            }
+            binding.unsure |= self.config.binding_limits(&binding.address) != binding.configured;
+        }
+    }
+
+    /// A new life begins: after a crash, touches of late may be forgotten.
+    pub(super) fn on_binding_life(&mut self) {
+        let now = self.now;
+        self.probes.clear();
+        self.threads_asked.clear();
+        self.life_began = now;
+        if !std::mem::take(&mut self.stopped) {
+            let died = self.died.take().unwrap_or(now);
+            for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
+                binding.lose_touches(died);
+            }
+        }
+        self.on_binding_config();
     }
 }

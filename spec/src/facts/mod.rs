@@ -5,6 +5,7 @@
 //! change nothing but the one thing they are: a visible failure.
 
 mod binding;
+mod command;
 mod provenance;
 mod relay;
 mod run;
@@ -23,7 +24,8 @@ use crate::stimulus::{Open, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
-pub use binding::{BindingFacts, BindingId};
+pub use binding::{BindingFacts, BindingId, BindingNews, Standing};
+pub use command::BindingCommand;
 pub use provenance::{Born, BornAs};
 pub use relay::{Completion, DeliveryFacts, DeliveryState, Owed, Reply, Settled};
 pub use run::{CallFacts, Role, RunFacts, RunState, SteerFacts};
@@ -63,12 +65,24 @@ pub struct Facts {
     /// Bindings, by their number; those that ended are kept while something may still be said of
     /// them.
     pub bindings: Vec<BindingFacts>,
+    /// What the entry they are up to date with shows of bindings.
+    pub binding_news: Vec<BindingNews>,
+    /// Probes that are not answered yet, and the threads they ask about.
+    pub probes: FxHashMap<RequestId, Address>,
+    /// When the present life began.
+    pub life_began: Time,
+    /// Whether the present life was told to stop.
+    stopped: bool,
+    /// When the last life died, until the next begins.
+    died: Option<Time>,
     /// Deliveries.
     pub deliveries: FxHashMap<DeliveryId, DeliveryFacts>,
     /// Completions of children that are or were owed, by the child's run.
     pub completions: FxHashMap<RunId, Completion>,
     /// Last words of turns that belong in a conversation, by the run.
     pub replies: FxHashMap<RunId, Reply>,
+    /// For each turn that was given completions, whose.
+    tells: FxHashMap<RunId, Vec<RunId>>,
     /// How many completions, replies and calls still wait.
     owed: usize,
     threads_asked: FxHashMap<RequestId, (SessionKey, Option<CallId>)>,
@@ -95,9 +109,15 @@ impl Facts {
             sessions: FxHashMap::default(),
             home: FxHashMap::default(),
             bindings: Vec::new(),
+            binding_news: Vec::new(),
+            probes: FxHashMap::default(),
+            life_began: Time::ZERO,
+            stopped: false,
+            died: None,
             deliveries: FxHashMap::default(),
             completions: FxHashMap::default(),
             replies: FxHashMap::default(),
+            tells: FxHashMap::default(),
             owed: 0,
             threads_asked: FxHashMap::default(),
             now: Time::ZERO,
@@ -123,6 +143,7 @@ impl Facts {
     /// Takes in the next entry.
     pub fn see(&mut self, index: usize, entry: &Entry) {
         (self.index, self.now) = (index, entry.at);
+        self.binding_news.clear();
         match &entry.what {
             What::Stimulus(stimulus) => self.on_stimulus(stimulus, entry),
             What::Effect(effect) => self.on_effect(effect, entry),
@@ -133,7 +154,10 @@ impl Facts {
     fn on_stimulus(&mut self, stimulus: &Stimulus, entry: &Entry) {
         match stimulus {
             Stimulus::Open(open) => self.on_open(open),
-            Stimulus::Inbound(inbound) => self.on_inbound(inbound, entry),
+            Stimulus::Inbound(inbound) => {
+                self.on_inbound(inbound, entry);
+                self.on_binding_command(inbound);
+            }
             Stimulus::InternalTurn(turn) => self.on_internal_turn(turn, entry),
             Stimulus::Call(call) => self.on_call(call, entry),
             Stimulus::RunStarted(started) => self.on_run_started(started),
@@ -145,11 +169,13 @@ impl Facts {
             Stimulus::ConfigChanged(changed) => {
                 if let Ok(config) = Config::read(&changed.config) {
                     self.config = config;
+                    self.on_binding_config();
                 }
             }
             Stimulus::ThreadProbed(probed) => self.on_thread_probed(probed),
             Stimulus::ThreadChanged(changed) => self.on_thread_state(&changed.at, changed.state),
-            Stimulus::Compacted(_) | Stimulus::Wake {} | Stimulus::Stop {} => (),
+            Stimulus::Stop {} => self.stopped = true,
+            Stimulus::Compacted(_) | Stimulus::Wake {} => (),
         }
     }
 
@@ -188,6 +214,7 @@ impl Facts {
                 .map(|channel| (channel.id.clone(), channel.clone()))
                 .collect();
         }
+        self.on_binding_life();
         self.on_life(open);
     }
 

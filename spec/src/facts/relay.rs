@@ -1,7 +1,7 @@
 //! What is owed to whom: completions of children, last words of turns, and the deliveries that
 //! carry them.
 
-use super::{BornAs, Facts, Role, RunFacts, RunState, SteerFacts};
+use super::{BornAs, CallFacts, Facts, Role, RunFacts, RunState, SteerFacts};
 use crate::address::Address;
 use crate::effect::{Deliver, Report};
 use crate::id::{CallId, DeliveryId, Marker, RunId, SessionKey, Text};
@@ -43,6 +43,8 @@ pub struct Reply {
     pub words: Vec<Marker>,
     /// Those that have.
     pub arrived: Vec<Marker>,
+    /// Whether the channel will never take them.
+    pub refused: bool,
     /// The entry since which, and when.
     pub since: (usize, Time),
     /// How it was settled, once it was.
@@ -105,6 +107,8 @@ pub enum Owed<'a> {
     Completion(&'a RunId, &'a Completion),
     /// A turn's last words.
     Reply(&'a RunId, &'a Reply),
+    /// The answer to a call.
+    Answer(&'a CallId, &'a CallFacts),
 }
 
 impl Facts {
@@ -119,6 +123,9 @@ impl Facts {
             .map(|(run, c)| Owed::Completion(run, c))
             .collect();
         owed.extend(replies.map(|(run, reply)| Owed::Reply(run, reply)));
+        let waiting = |call: &CallFacts| call.answer.is_none() && call.life == self.lives;
+        let calls = self.calls.iter().filter(|(_, call)| waiting(call));
+        owed.extend(calls.map(|(id, call)| Owed::Answer(id, call)));
         owed.sort_by_key(Owed::since);
         owed
     }
@@ -211,7 +218,7 @@ impl Facts {
         if silent || run.words.is_empty() {
             return;
         }
-        if let Some(at) = self.bound_to(&run.key).cloned() {
+        if let Some(at) = self.surely_bound_to(&run.key).cloned() {
             self.owe_reply(id, vec![at], run.words.clone(), (self.index, self.now));
         }
     }
@@ -230,6 +237,7 @@ impl Facts {
             to,
             words,
             arrived: Vec::new(),
+            refused: false,
             since,
             settled: None,
         };
@@ -250,6 +258,19 @@ impl Facts {
         {
             completion.settled = Some(how);
             self.owed -= 1;
+            self.excuse_bound_words(run);
+        }
+    }
+
+    /// A bound child's words whose conversation takes nothing any more are not lost once the
+    /// requester has them.
+    fn excuse_bound_words(&mut self, run: &RunId) {
+        let told = self
+            .completions
+            .get(run)
+            .is_some_and(|c| c.settled.is_some());
+        if told && self.replies.get(run).is_some_and(|reply| reply.refused) {
+            self.settle_reply(run, Settled::Failed);
         }
     }
 
@@ -284,26 +305,50 @@ impl Facts {
     }
 
     pub(super) fn note_telling(&mut self, id: &RunId, run: &RunFacts) {
-        if matches!(run.role, Role::Event(_)) {
-            self.note_given(id, &run.given);
+        if let Some(old) = &run.resumes {
+            self.settle_reply(old, Settled::Resumed(id.clone()));
+            self.settle_completion(old, Settled::Resumed(id.clone()));
         }
-        let Some(old) = run.resumes.clone() else {
-            return;
+        self.note_given(id, &run.given);
+        let chat = |marker: &Marker| run.role == Role::Chat(marker.clone());
+        let first = |marker: &Marker| {
+            let message = self.messages.get(marker);
+            message.is_some_and(|message| message.runs.as_slice() == std::slice::from_ref(id))
         };
-        self.settle_reply(&old, Settled::Resumed(id.clone()));
+        let given = run.given.iter();
+        let messages: Vec<Marker> = given
+            .filter(|marker| chat(marker) || first(marker))
+            .cloned()
+            .collect();
+        self.on_routed(&messages, &run.key);
     }
 
     fn note_given(&mut self, turn: &RunId, markers: &[Marker]) {
+        if self.completions.is_empty() {
+            return;
+        }
         for child in self.told_in(markers) {
             if let Some(completion) = self.completions.get_mut(&child)
                 && !completion.turns.contains(turn)
             {
                 completion.turns.push(turn.clone());
+                self.tells.entry(turn.clone()).or_default().push(child);
             }
         }
     }
 
-    pub(super) fn note_steer(&mut self, _: &SteerFacts) {}
+    pub(super) fn note_steer(&mut self, steer: &SteerFacts) {
+        let Some(run) = self.runs.get(&steer.run) else {
+            return;
+        };
+        let key = run.key.clone();
+        let new = |marker: &&Marker| {
+            let message = self.messages.get(*marker);
+            message.is_some_and(|message| message.runs.is_empty())
+        };
+        let messages: Vec<Marker> = steer.markers.iter().filter(new).cloned().collect();
+        self.on_routed(&messages, &key);
+    }
 
     pub(super) fn note_steered(&mut self, run: &RunId, markers: &[Marker]) {
         self.note_given(run, markers);
@@ -316,21 +361,27 @@ impl Facts {
 
     /// A turn ended: what it was given is told, if it ended well.
     pub(super) fn settle_turn(&mut self, turn: &RunId, outcome: Outcome) {
+        self.on_bound_run_ended(turn, outcome == Outcome::Killed);
         if outcome != Outcome::Ok {
             return;
         }
-        let told: Vec<RunId> = self
-            .completions
-            .iter()
-            .filter(|(_, completion)| completion.turns.contains(turn))
-            .map(|(child, _)| child.clone())
-            .collect();
-        for child in told {
+        for child in self.tells.get(turn).cloned().unwrap_or_default() {
             self.settle_completion(&child, Settled::ByTurn(turn.clone()));
         }
     }
 
-    pub(super) fn on_turn_failed(&mut self, _: &RunId) {}
+    /// A run was refused. A child that was accepted before still owes its completion.
+    pub(super) fn on_turn_failed(&mut self, id: &RunId) {
+        self.on_bound_run_refused(id);
+        let Some(run) = self.runs.get(id).cloned() else {
+            return;
+        };
+        if let Role::Child(call) = &run.role
+            && self.calls.get(call).is_some_and(CallFacts::is_accepted)
+        {
+            self.owe_completion(id, call, &run, Outcome::Error, (self.index, self.now));
+        }
+    }
 
     pub(super) fn on_deliver(&mut self, deliver: &Deliver, entry: &Entry) {
         let delivery = DeliveryFacts {
@@ -361,34 +412,77 @@ impl Facts {
             } => DeliveryState::RefusedForNow,
             Delivered::Unknown {} => DeliveryState::Unknown,
         };
-        if delivery.state == DeliveryState::Accepted {
-            let (to, asked) = (delivery.to.clone(), delivery.asked.1);
-            self.touch_binding(&to, asked, now);
+        let (to, asked) = (delivery.to.clone(), delivery.asked.1);
+        let (markers, state) = (delivery.markers.clone(), delivery.state);
+        match state {
+            DeliveryState::Accepted => {
+                self.on_output_delivered(&to, &markers, (asked, now), true);
+            }
+            DeliveryState::Unknown => {
+                self.on_output_delivered(&to, &markers, (asked, now), false);
+            }
+            DeliveryState::RefusedForGood => {
+                for run in self.speakers(&markers) {
+                    if let Some(reply) = self.replies.get_mut(&run)
+                        && reply.to.contains(&to)
+                    {
+                        reply.refused = true;
+                        self.excuse_bound_words(&run);
+                    }
+                }
+            }
+            DeliveryState::Pending | DeliveryState::RefusedForNow | DeliveryState::Untold => (),
         }
     }
 
+    /// The runs whose last words or failed turn some markers tell of.
+    fn speakers(&self, markers: &[Marker]) -> Vec<RunId> {
+        let mut speakers: Vec<RunId> = Vec::new();
+        for (marker, born) in markers
+            .iter()
+            .filter_map(|marker| Some((marker, self.born.get(marker)?)))
+        {
+            let runs = match &born.what {
+                BornAs::LastWords(run) => std::slice::from_ref(run),
+                BornAs::Message { .. } => self
+                    .messages
+                    .get(marker)
+                    .map_or(&[] as &[RunId], |message| message.runs.as_slice()),
+                BornAs::Parameter(_) | BornAs::Internal | BornAs::Progress(_) => &[],
+            };
+            for run in runs {
+                if !speakers.contains(run) {
+                    speakers.push(run.clone());
+                }
+            }
+        }
+        speakers
+    }
+
     pub(super) fn on_posted(&mut self, _: &DeliveryId, at: &Address, entry: &Entry) {
+        if self.owed == 0 {
+            return;
+        }
         for child in self.told_in(&entry.markers) {
             if self.completions[&child].origins.contains(at) {
                 self.settle_completion(&child, Settled::Posted);
             }
         }
-        let mut arrived: Vec<RunId> = Vec::new();
-        for (run, reply) in &mut self.replies {
+        for run in self.speakers(&entry.markers) {
+            let Some(reply) = self.replies.get_mut(&run) else {
+                continue;
+            };
             if reply.settled.is_some() || !reply.to.contains(at) {
                 continue;
             }
-            let new = entry
-                .markers
-                .iter()
-                .filter(|marker| reply.words.contains(marker));
-            reply.arrived.extend(new.cloned());
-            if reply.words.iter().all(|word| reply.arrived.contains(word)) {
-                arrived.push(run.clone());
+            for marker in &entry.markers {
+                if reply.words.contains(marker) && !reply.arrived.contains(marker) {
+                    reply.arrived.push(marker.clone());
+                }
             }
-        }
-        for run in arrived {
-            self.settle_reply(&run, Settled::Posted);
+            if reply.arrived.len() == reply.words.len() {
+                self.settle_reply(&run, Settled::Posted);
+            }
         }
         self.note_notice(at, &entry.markers);
     }
@@ -403,21 +497,20 @@ impl Facts {
         if markers.iter().any(said) {
             return;
         }
-        let failed: Vec<RunId> = self
-            .replies
-            .iter()
-            .filter(|(run, reply)| {
-                let given = self
-                    .runs
-                    .get(*run)
-                    .map(|run| run.given.as_slice())
-                    .unwrap_or_default();
-                reply.to.contains(at) && markers.iter().any(|marker| given.contains(marker))
-            })
-            .map(|(run, _)| run.clone())
-            .collect();
-        for run in failed {
-            self.settle_reply(&run, Settled::Failed);
+        // Whoever was given what it quotes: a message's turns, and the turns told of a child.
+        let mut given = self.speakers(markers);
+        for child in self.told_in(markers) {
+            given.extend_from_slice(&self.completions[&child].turns);
+            given.push(child);
+        }
+        for run in given {
+            if self
+                .replies
+                .get(&run)
+                .is_some_and(|reply| reply.to.contains(at))
+            {
+                self.settle_reply(&run, Settled::Failed);
+            }
         }
     }
 
@@ -445,10 +538,20 @@ impl Facts {
     }
 
     pub(super) fn on_crash(&mut self, lost: &[RunId]) {
+        self.died = Some(self.now);
+        let mut untold = Vec::new();
         for delivery in self.deliveries.values_mut() {
             if delivery.state == DeliveryState::Pending {
                 delivery.state = DeliveryState::Untold;
+                untold.push((
+                    delivery.to.clone(),
+                    delivery.markers.clone(),
+                    delivery.asked.1,
+                ));
             }
+        }
+        for (to, markers, asked) in untold {
+            self.on_output_delivered(&to, &markers, (asked, self.now), false);
         }
         let life = self.lives;
         let waiting = self
@@ -479,14 +582,25 @@ impl Facts {
 }
 
 impl Owed<'_> {
-    fn since(&self) -> (usize, Time) {
+    /// The run whose completion or words they are.
+    pub fn run(&self) -> Option<&RunId> {
         match self {
-            Self::Completion(_, completion) => completion.ended,
-            Self::Reply(_, reply) => reply.since,
+            Self::Completion(run, _) | Self::Reply(run, _) => Some(run),
+            Self::Answer(..) => None,
         }
     }
 
-    fn debt(&self) -> Debt {
+    /// The entry since which it is owed, and when.
+    pub fn since(&self) -> (usize, Time) {
+        match self {
+            Self::Completion(_, completion) => completion.ended,
+            Self::Reply(_, reply) => reply.since,
+            Self::Answer(_, call) => call.made,
+        }
+    }
+
+    /// Who waits, for what, since when.
+    pub fn debt(&self) -> Debt {
         let (since, at) = self.since();
         let list = |addresses: &[Address]| {
             let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
@@ -514,6 +628,14 @@ impl Owed<'_> {
                     list(&reply.to),
                     format!("the words of run {run} {}", markers.join(" ")),
                 )
+            }
+            Self::Answer(id, call) => {
+                let who = match &call.by {
+                    Caller::Run(run) => format!("run {run}"),
+                    Caller::Admin => "the administrator".to_owned(),
+                    Caller::Plugin => "a plugin".to_owned(),
+                };
+                (who, format!("the answer to call {id} of {}", call.method))
             }
         };
         Debt {

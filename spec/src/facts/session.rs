@@ -190,13 +190,8 @@ impl Facts {
     /// The session that messages at an address belong to, as far as that is known: the one bound
     /// there, else the one that took the last message from there.
     pub fn session_at(&self, at: &Address) -> Option<&SessionKey> {
-        let bound = self
-            .bindings
-            .iter()
-            .rev()
-            .find(|b| b.address == *at && b.ended.is_none());
-        bound
-            .map(|binding| &binding.key)
+        self.binding_at(at)
+            .map(|(_, binding)| &binding.key)
             .or_else(|| self.home.get(at))
     }
 
@@ -340,10 +335,7 @@ impl Facts {
             return;
         };
         message.runs.push(id.clone());
-        let (at, arrived) = (message.at.clone(), message.arrived.1);
-        if self.bound_to(key) == Some(&at) {
-            self.touch_binding(&at, arrived, self.now);
-        }
+        let at = message.at.clone();
         self.home.insert(at, key.clone());
     }
 
