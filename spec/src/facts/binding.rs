@@ -9,9 +9,11 @@ use crate::address::Address;
 use crate::channel::Placement;
 use crate::config::Limits;
 use crate::effect::{OpenThread, ProbeThread, UnboundBecause};
-use crate::id::{CallId, Marker, RunId, SessionKey};
-use crate::profile::{ArchivedThread, LapseCheck, MaxAgeFrom};
-use crate::stimulus::{Author, Caller, Inbound, Opened, ThreadOpened, ThreadProbed, ThreadState};
+use crate::id::{CallId, RunId, SessionKey};
+use crate::profile::{ArchivedThread, MaxAgeFrom};
+use crate::stimulus::{
+    Author, Call, Caller, Inbound, Opened, ThreadOpened, ThreadProbed, ThreadState,
+};
 use crate::time::{Span, Time};
 
 /// The number of a binding in a trace.
@@ -43,49 +45,13 @@ pub struct BindingFacts {
     pub cause: Option<(Time, UnboundBecause)>,
     /// When it was seen to be over, and the reason if it is known.
     pub ended: Option<(Time, Option<UnboundBecause>)>,
-    /// Since when a change that a probe was waited for in has not shown itself.
-    pub changed_in_probe: Option<Time>,
+    /// The deadline it had before it was touched while a probe was waited for, where that deadline
+    /// passed before the answer: whoever decides by what was known before the probe, ends it.
+    pub stale_due: Option<Time>,
     /// What the configuration gave it.
     configured: Limits,
     /// Touches of late, the first of which no crash can take.
     recent: Vec<Time>,
-}
-
-/// What a message or a report shows of a binding. It is about the entry that facts are up to date
-/// with.
-#[derive(Clone, Debug)]
-pub enum BindingNews {
-    /// A person's message from the address is given to a session.
-    Routed {
-        /// The binding as it was before.
-        binding: Box<BindingFacts>,
-        /// The message.
-        message: Marker,
-        /// When it arrived.
-        arrived: Time,
-        /// The session that is given it.
-        key: SessionKey,
-        /// How the binding stood.
-        standing: Standing,
-    },
-    /// The gateway says that it is over.
-    SaidOver {
-        /// The binding as it was before.
-        binding: Box<BindingFacts>,
-        /// The reason it gives.
-        reason: UnboundBecause,
-    },
-}
-
-/// How a binding stands towards a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It is certainly alive.
-    Holds,
-    /// It has certainly lapsed.
-    Lapsed,
-    /// Nobody outside can tell.
-    Open,
 }
 
 impl BindingFacts {
@@ -119,7 +85,7 @@ impl BindingFacts {
         self.cause.is_none() && !self.unsure && !due
     }
 
-    fn touch(&mut self, from: Time, to: Time, certain: bool) {
+    pub(super) fn touch(&mut self, from: Time, to: Time, certain: bool) {
         self.touched.1 = self.touched.1.max(to);
         if !certain || from <= self.touched.0 {
             return;
@@ -172,7 +138,7 @@ impl Facts {
         self.may_hold(binding).then_some((id, binding))
     }
 
-    fn last_binding_at(&self, at: &Address) -> Option<(BindingId, &BindingFacts)> {
+    pub(super) fn last_binding_at(&self, at: &Address) -> Option<(BindingId, &BindingFacts)> {
         let mut all = self.bindings.iter().enumerate().rev();
         all.find(|(_, binding)| binding.address == *at)
     }
@@ -184,46 +150,6 @@ impl Facts {
             due.is_some_and(|due| self.takes_effect(due, self.now))
         };
         binding.ended.is_none() && !over()
-    }
-
-    /// Whether a limit that was reached at `due` has certainly taken effect at a time: at once, or
-    /// with the next pass of the sweep, which waits for probes.
-    pub fn takes_effect(&self, due: Time, at: Time) -> bool {
-        match self.profile.dials.lapse_checked_at {
-            LapseCheck::Lookup => due <= at,
-            LapseCheck::Sweep => {
-                let pass = due.max(self.life_began) + self.profile.dials.sweep_every;
-                pass < at && self.probes.is_empty()
-            }
-        }
-    }
-
-    fn standing(&self, binding: &BindingFacts, arrived: Time) -> Standing {
-        let by_limit = |reason: &Option<UnboundBecause>| {
-            matches!(
-                reason,
-                None | Some(UnboundBecause::Idle | UnboundBecause::MaxAge)
-            )
-        };
-        if binding.unsure || binding.cause.is_some() {
-            return Standing::Open;
-        }
-        let due = binding.latest_lapse();
-        if let Some((since, reason)) = &binding.ended {
-            let lapsed = due.is_some_and(|due| due <= arrived) && by_limit(reason);
-            return if lapsed && *since < arrived {
-                Standing::Lapsed
-            } else {
-                Standing::Open
-            };
-        }
-        if due.is_some_and(|due| self.takes_effect(due, arrived)) {
-            Standing::Lapsed
-        } else if binding.would_end_early(self.now) && binding.made.1 <= arrived {
-            Standing::Holds
-        } else {
-            Standing::Open
-        }
     }
 
     pub(super) fn on_open_thread(&mut self, open: &OpenThread) {
@@ -299,7 +225,7 @@ impl Facts {
             unsure: false,
             cause: None,
             ended: None,
-            changed_in_probe: None,
+            stale_due: None,
             configured,
             recent: Vec::new(),
         });
@@ -315,7 +241,11 @@ impl Facts {
     }
 
     /// From now on there is a reason other than limits for the end of some bindings.
-    fn give_cause(&mut self, which: impl Fn(&BindingFacts) -> bool, reason: UnboundBecause) {
+    pub(super) fn give_cause(
+        &mut self,
+        which: impl Fn(&BindingFacts) -> bool,
+        reason: UnboundBecause,
+    ) {
         let now = self.now;
         for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
             if which(binding) {
@@ -333,15 +263,19 @@ impl Facts {
         if let Some(at) = self.probes.remove(&probed.request) {
             self.on_thread_state(&at, probed.state);
         }
+        if self.probes.is_empty() {
+            let now = self.now;
+            for binding in &mut self.bindings {
+                binding.stale_due = binding.stale_due.filter(|due| *due <= now);
+            }
+        }
     }
 
     pub(super) fn on_thread_state(&mut self, at: &Address, state: ThreadState) {
         let reason = match state {
             ThreadState::Gone => UnboundBecause::ThreadGone,
             ThreadState::Locked => UnboundBecause::ThreadLocked,
-            ThreadState::Archived
-                if self.profile.dials.archived_thread == ArchivedThread::Ends =>
-            {
+            ThreadState::Archived if self.profile.dials.archived_thread == ArchivedThread::Ends => {
                 UnboundBecause::ThreadArchived
             }
             ThreadState::Archived | ThreadState::Live | ThreadState::Unknown => return,
@@ -350,15 +284,20 @@ impl Facts {
     }
 
     /// An administrator resets or deletes a session, which reaches those below it too.
-    pub(super) fn on_session_ended_from_outside(
-        &mut self,
-        key: &SessionKey,
-        reason: UnboundBecause,
-    ) {
+    pub(super) fn on_call_against_bindings(&mut self, call: &Call) {
+        let reason = match call.method.as_str() {
+            "sessions.reset" => UnboundBecause::Reset,
+            "sessions.delete" => UnboundBecause::Deleted,
+            _ => return,
+        };
+        let key = call.params.get("key").and_then(|key| key.as_str());
+        let Some(key) = key.map(SessionKey::from) else {
+            return;
+        };
         let below: Vec<BindingId> = (0..self.bindings.len())
             .filter(|&id| {
                 let binding = &self.bindings[id];
-                binding.key == *key || self.descends(binding.call.as_ref(), key)
+                binding.key == key || self.descends(binding.call.as_ref(), &key)
             })
             .collect();
         let now = self.now;
@@ -379,10 +318,9 @@ impl Facts {
                 return true;
             }
             let made = |run: &RunId| self.runs.get(run).is_some_and(|run| run.key == *session);
-            call = self
-                .calls
-                .values()
-                .find(|call| call.method == "sessions_spawn" && call.run.as_ref().is_some_and(made));
+            call = self.calls.values().find(|call| {
+                call.method == "sessions_spawn" && call.run.as_ref().is_some_and(made)
+            });
         }
         false
     }
@@ -393,12 +331,12 @@ impl Facts {
             return;
         }
         let Some(run) = self.runs.get(id) else { return };
-        let key = run.key.clone();
+        let (key, role) = (run.key.clone(), run.role.clone());
         if killed {
             self.give_cause(|binding| binding.key == key, UnboundBecause::Killed);
         }
-        let Role::Child(call) = &run.role else { return };
-        let mode = self.calls.get(call).and_then(|call| {
+        let Role::Child(call) = role else { return };
+        let mode = self.calls.get(&call).and_then(|call| {
             let answered = call.answer.as_ref().and_then(|answer| answer.get("mode"));
             answered
                 .and_then(|mode| mode.as_str())
@@ -413,111 +351,6 @@ impl Facts {
     pub(super) fn on_bound_run_refused(&mut self, id: &RunId) {
         if let Some(key) = self.runs.get(id).map(|run| run.key.clone()) {
             self.give_cause(|binding| binding.key == key, UnboundBecause::SpawnFailed);
-        }
-    }
-
-    pub(super) fn note_said_unbound(&mut self, at: &Address, reason: UnboundBecause) {
-        let Some((id, _)) = self
-            .last_binding_at(at)
-            .filter(|(_, binding)| binding.ended.is_none())
-        else {
-            return;
-        };
-        let rebinds = |call: &super::CallFacts| {
-            let there = call.origins.contains(at) || call.thread.as_ref() == Some(at);
-            call.method == "sessions_spawn" && call.answer.is_none() && there
-        };
-        if reason == UnboundBecause::Replaced && self.calls.values().any(rebinds) {
-            self.give_cause(|binding| binding.address == *at, reason);
-        }
-        let now = self.now;
-        let binding = Box::new(self.bindings[id].clone());
-        self.bindings[id].ended = Some((now, Some(reason)));
-        self.binding_news
-            .push(BindingNews::SaidOver { binding, reason });
-    }
-
-    /// People's messages are given to a run: at once, or when it is steered.
-    pub(super) fn on_routed(&mut self, messages: &[Marker], key: &SessionKey) {
-        if self.bindings.is_empty() {
-            return;
-        }
-        for marker in messages {
-            let Some(message) = self.messages.get(marker) else {
-                continue;
-            };
-            if message.author != Author::Person || message.is_command() {
-                continue;
-            }
-            let arrived = message.arrived.1;
-            let Some((id, binding)) = self.last_binding_at(&message.at) else {
-                continue;
-            };
-            let standing = self.standing(binding, arrived);
-            self.binding_news.push(BindingNews::Routed {
-                binding: Box::new(binding.clone()),
-                message: marker.clone(),
-                arrived,
-                key: key.clone(),
-                standing,
-            });
-            self.follow_route(id, key, arrived, standing);
-        }
-    }
-
-    /// A message shows that a binding lives, or that it is over.
-    fn follow_route(
-        &mut self,
-        id: BindingId,
-        key: &SessionKey,
-        arrived: Time,
-        standing: Standing,
-    ) {
-        let (now, probing) = (self.now, !self.probes.is_empty());
-        let binding = &mut self.bindings[id];
-        if binding.ended.is_some() || binding.made.1 > arrived && binding.key != *key {
-            return;
-        }
-        if binding.key != *key {
-            // A misroute ends nothing; otherwise this is how its end shows.
-            if standing != Standing::Holds {
-                let reason = binding.cause.map(|(_, reason)| reason);
-                binding.ended = Some((now, reason));
-            }
-            return;
-        }
-        if standing != Standing::Lapsed {
-            binding.touch(arrived, now, true);
-        }
-        binding.changed_in_probe = probing.then_some(now);
-        if matches!(
-            binding.cause,
-            Some((since, UnboundBecause::ThreadArchived)) if since < arrived
-        ) {
-            binding.cause = None;
-        }
-    }
-
-    /// An output was delivered at some instant from `from` to `to`; `certain` if the channel said
-    /// so. Only output of the bound session itself touches a binding.
-    pub(super) fn on_output_delivered(
-        &mut self,
-        at: &Address,
-        markers: &[Marker],
-        (from, to): (Time, Time),
-        certain: bool,
-    ) {
-        let Some((id, binding)) = self.binding_at(at) else {
-            return;
-        };
-        let own = markers.iter().any(|marker| {
-            let run = self.born.get(marker).and_then(|born| born.run());
-            run.and_then(|run| self.runs.get(run))
-                .is_some_and(|run| run.key == binding.key)
-        });
-        let alive = binding.earliest_lapse().is_none_or(|due| to < due);
-        if own {
-            self.bindings[id].touch(from, to, certain && alive);
         }
     }
 
@@ -539,9 +372,9 @@ impl Facts {
         let age_from_command = match self.profile.dials.max_age_from {
             MaxAgeFrom::Bound => false,
             MaxAgeFrom::Command => true,
-            MaxAgeFrom::ByPlacement => self.channel(&inbound.at).is_some_and(|channel| {
-                channel.capabilities.threads.placement == Placement::Child
-            }),
+            MaxAgeFrom::ByPlacement => self
+                .channel(&inbound.at)
+                .is_some_and(|channel| channel.capabilities.threads.placement == Placement::Child),
         };
         let probing = !self.probes.is_empty();
         // A length of time holds for all conversations of the session.
@@ -551,11 +384,12 @@ impl Facts {
                 continue;
             }
             binding.unsure |= may_be_over;
+            let due = binding.latest_lapse().filter(|_| probing);
             match command {
                 BindingCommand::Idle(idle) => {
                     binding.limits.idle = idle;
                     binding.touch(now, now, true);
-                    binding.changed_in_probe = probing.then_some(now);
+                    binding.stale_due = due;
                 }
                 BindingCommand::MaxAge(max_age) => {
                     binding.limits.max_age = max_age;
@@ -563,7 +397,7 @@ impl Facts {
                     if age_from_command {
                         binding.age_from = (now, now);
                     }
-                    binding.changed_in_probe = probing.then_some(now);
+                    binding.stale_due = due;
                 }
                 BindingCommand::Unfocus if other == id => {
                     binding.cause.get_or_insert((now, UnboundBecause::Unfocus));

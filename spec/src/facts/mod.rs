@@ -6,8 +6,10 @@
 
 mod binding;
 mod command;
+mod delivery;
 mod provenance;
 mod relay;
+mod routing;
 mod run;
 mod session;
 
@@ -24,10 +26,12 @@ use crate::stimulus::{Open, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
-pub use binding::{BindingFacts, BindingId, BindingNews, Standing};
+pub use binding::{BindingFacts, BindingId};
 pub use command::BindingCommand;
+pub use delivery::{DeliveryFacts, DeliveryState};
 pub use provenance::{Born, BornAs};
-pub use relay::{Completion, DeliveryFacts, DeliveryState, Owed, Reply, Settled};
+pub use relay::{Completion, Owed, Reply, Settled};
+pub use routing::{BindingNews, Standing};
 pub use run::{CallFacts, Role, RunFacts, RunState, SteerFacts};
 pub use session::{MessageFacts, SessionBefore, SessionFacts};
 
@@ -159,7 +163,10 @@ impl Facts {
                 self.on_binding_command(inbound);
             }
             Stimulus::InternalTurn(turn) => self.on_internal_turn(turn, entry),
-            Stimulus::Call(call) => self.on_call(call, entry),
+            Stimulus::Call(call) => {
+                self.on_call(call, entry);
+                self.on_call_against_bindings(call);
+            }
             Stimulus::RunStarted(started) => self.on_run_started(started),
             Stimulus::RunProgress(progress) => self.on_run_progress(progress, entry),
             Stimulus::RunEnded(ended) => self.on_run_ended(ended, entry),
@@ -195,12 +202,15 @@ impl Facts {
 
     fn on_world(&mut self, world: &World, entry: &Entry) {
         match world {
-            World::Posted { delivery, at, .. } => self.on_posted(delivery, at, entry),
-            World::Recognised { delivery, .. } => self.on_recognised(delivery),
+            World::Posted { at, .. } => self.on_posted(at, entry),
             World::Crashed { lost, .. } => self.on_crash(lost),
             World::Thread { at, state } => self.on_thread_state(at, *state),
             World::Healing {} => self.healing = true,
-            World::Fault { .. } | World::Unable { .. } | World::Note { .. } | World::Rest(_) => (),
+            World::Recognised { .. }
+            | World::Fault { .. }
+            | World::Unable { .. }
+            | World::Note { .. }
+            | World::Rest(_) => (),
         }
     }
 

@@ -1,10 +1,14 @@
 //! The rules, each with its checker. A rule is one requirement: an id, a keyword, a text, sources,
 //! and a fold over trace and profile that ends in a verdict.
 
+mod binding;
 mod ingress;
 mod isolation;
 mod kind;
 mod policy;
+mod relay;
+mod restart;
+mod routing;
 mod session;
 mod sink;
 mod spawn;
@@ -86,7 +90,11 @@ static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         session::rules(),
         spawn::rules(),
         policy::rules(),
+        binding::rules(),
+        routing::rules(),
+        relay::rules(),
         isolation::rules(),
+        restart::rules(),
     ];
     families.into_iter().flatten().collect()
 });

@@ -1,0 +1,178 @@
+//! Texts on their way to conversations, and what their arrival settles.
+
+use super::{BornAs, Facts, Settled};
+use crate::address::Address;
+use crate::effect::Deliver;
+use crate::id::{Marker, RunId, Text};
+use crate::stimulus::{Delivered, Receipt};
+use crate::time::Time;
+use crate::trace::Entry;
+
+/// One attempt to post a text.
+#[derive(Clone, Debug)]
+pub struct DeliveryFacts {
+    /// Where to.
+    pub to: Address,
+    /// The markers of the text.
+    pub markers: Vec<Marker>,
+    /// The key.
+    pub key: Option<Text>,
+    /// Whether it is marked as a possible repeat.
+    pub repeat: bool,
+    /// What came of it.
+    pub state: DeliveryState,
+    /// The entry it was asked for in, and when.
+    pub asked: (usize, Time),
+    /// When its end was known.
+    pub known: Option<Time>,
+}
+
+/// What came of an attempt to post a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Nothing yet.
+    Pending,
+    /// It stands there.
+    Accepted,
+    /// It does not, and never will.
+    RefusedForGood,
+    /// It does not, this time.
+    RefusedForNow,
+    /// The gateway was told that nobody knows.
+    Unknown,
+    /// The gateway died before it was told.
+    Untold,
+}
+
+impl Facts {
+    pub(super) fn on_deliver(&mut self, deliver: &Deliver, entry: &Entry) {
+        let delivery = DeliveryFacts {
+            to: deliver.to.clone(),
+            markers: entry.markers.clone(),
+            key: deliver.key.clone(),
+            repeat: deliver.repeat,
+            state: DeliveryState::Pending,
+            asked: (self.index, self.now),
+            known: None,
+        };
+        self.deliveries.insert(deliver.delivery.clone(), delivery);
+    }
+
+    pub(super) fn on_receipt(&mut self, receipt: &Receipt) {
+        let now = self.now;
+        let Some(delivery) = self.deliveries.get_mut(&receipt.delivery) else {
+            return;
+        };
+        delivery.known = Some(now);
+        delivery.state = match receipt.outcome {
+            Delivered::Accepted { .. } => DeliveryState::Accepted,
+            Delivered::Refused {
+                permanent: true, ..
+            } => DeliveryState::RefusedForGood,
+            Delivered::Refused {
+                permanent: false, ..
+            } => DeliveryState::RefusedForNow,
+            Delivered::Unknown {} => DeliveryState::Unknown,
+        };
+        let (to, asked) = (delivery.to.clone(), delivery.asked.1);
+        let (markers, state) = (delivery.markers.clone(), delivery.state);
+        match state {
+            DeliveryState::Accepted => {
+                self.on_output_delivered(&to, &markers, (asked, now), true);
+            }
+            DeliveryState::Unknown => {
+                self.on_output_delivered(&to, &markers, (asked, now), false);
+            }
+            DeliveryState::RefusedForGood => {
+                for run in self.speakers(&markers) {
+                    if let Some(reply) = self.replies.get_mut(&run)
+                        && reply.to.contains(&to)
+                    {
+                        reply.refused = true;
+                        self.excuse_bound_words(&run);
+                    }
+                }
+            }
+            DeliveryState::Pending | DeliveryState::RefusedForNow | DeliveryState::Untold => (),
+        }
+    }
+
+    /// The runs whose last words or failed turn some markers tell of.
+    fn speakers(&self, markers: &[Marker]) -> Vec<RunId> {
+        let mut speakers: Vec<RunId> = Vec::new();
+        for (marker, born) in markers
+            .iter()
+            .filter_map(|marker| Some((marker, self.born.get(marker)?)))
+        {
+            let runs = match &born.what {
+                BornAs::LastWords(run) => std::slice::from_ref(run),
+                BornAs::Message { .. } => self
+                    .messages
+                    .get(marker)
+                    .map_or(&[] as &[RunId], |message| message.runs.as_slice()),
+                BornAs::Parameter(_) | BornAs::Internal | BornAs::Progress(_) => &[],
+            };
+            for run in runs {
+                if !speakers.contains(run) {
+                    speakers.push(run.clone());
+                }
+            }
+        }
+        speakers
+    }
+
+    pub(super) fn on_posted(&mut self, at: &Address, entry: &Entry) {
+        if self.owed == 0 {
+            return;
+        }
+        for child in self.told_in(&entry.markers) {
+            if self.completions[&child].origins.contains(at) {
+                self.settle_completion(&child, Settled::Posted);
+            }
+        }
+        for run in self.speakers(&entry.markers) {
+            let Some(reply) = self.replies.get_mut(&run) else {
+                continue;
+            };
+            if reply.settled.is_some() || !reply.to.contains(at) {
+                continue;
+            }
+            for marker in &entry.markers {
+                if reply.words.contains(marker) && !reply.arrived.contains(marker) {
+                    reply.arrived.push(marker.clone());
+                }
+            }
+            if reply.arrived.len() == reply.words.len() {
+                self.settle_reply(&run, Settled::Posted);
+            }
+        }
+        self.note_notice(at, &entry.markers);
+    }
+
+    /// A text that quotes a task or a message and holds no last words is the news of a failure.
+    fn note_notice(&mut self, at: &Address, markers: &[Marker]) {
+        let said = |marker: &Marker| {
+            self.born
+                .get(marker)
+                .is_some_and(|born| born.run().is_some())
+        };
+        if markers.iter().any(said) {
+            return;
+        }
+        // Whoever was given what it quotes: a message's turns, and the turns told of a child.
+        let mut given = self.speakers(markers);
+        for child in self.told_in(markers) {
+            given.extend_from_slice(&self.completions[&child].turns);
+            given.push(child);
+        }
+        for run in given {
+            if self
+                .replies
+                .get(&run)
+                .is_some_and(|reply| reply.to.contains(at))
+            {
+                self.settle_reply(&run, Settled::Failed);
+            }
+        }
+    }
+}

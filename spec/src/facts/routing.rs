@@ -1,0 +1,203 @@
+//! What messages, reports and deliveries show of bindings.
+
+use super::{BindingFacts, BindingId, CallFacts, Facts};
+use crate::address::Address;
+use crate::effect::UnboundBecause;
+use crate::id::{Marker, SessionKey};
+use crate::profile::LapseCheck;
+use crate::stimulus::Author;
+use crate::time::Time;
+
+/// What a message or a report shows of a binding. It is about the entry that facts are up to date
+/// with.
+#[derive(Clone, Debug)]
+pub enum BindingNews {
+    /// A person's message from the address is given to a session.
+    Routed {
+        /// The binding as it was before.
+        binding: Box<BindingFacts>,
+        /// The message.
+        message: Marker,
+        /// When it arrived.
+        arrived: Time,
+        /// The session that is given it.
+        key: SessionKey,
+        /// How the binding stood.
+        standing: Standing,
+    },
+    /// The gateway says that it is over.
+    SaidOver {
+        /// The binding as it was before.
+        binding: Box<BindingFacts>,
+        /// The reason it gives.
+        reason: UnboundBecause,
+    },
+}
+
+/// How a binding stands towards a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is certainly alive.
+    Holds,
+    /// It has certainly lapsed.
+    Lapsed,
+    /// Nobody outside can tell.
+    Open,
+}
+
+impl Facts {
+    /// Whether a limit that was reached at `due` has certainly taken effect at a time: at once, or
+    /// with the next pass of the sweep, which waits for probes.
+    pub fn takes_effect(&self, due: Time, at: Time) -> bool {
+        match self.profile.dials.lapse_checked_at {
+            LapseCheck::Lookup => due <= at,
+            LapseCheck::Sweep => {
+                let pass = due.max(self.life_began) + self.profile.dials.sweep_every;
+                pass < at && self.probes.is_empty()
+            }
+        }
+    }
+
+    fn standing(&self, binding: &BindingFacts, arrived: Time) -> Standing {
+        let by_limit = |reason: &Option<UnboundBecause>| {
+            matches!(
+                reason,
+                None | Some(UnboundBecause::Idle | UnboundBecause::MaxAge)
+            )
+        };
+        if binding.unsure || binding.cause.is_some() {
+            return Standing::Open;
+        }
+        let due = binding.latest_lapse();
+        if let Some((since, reason)) = &binding.ended {
+            let lapsed = due.is_some_and(|due| due <= arrived) && by_limit(reason);
+            return if lapsed && *since < arrived {
+                Standing::Lapsed
+            } else {
+                Standing::Open
+            };
+        }
+        if due.is_some_and(|due| self.takes_effect(due, arrived)) {
+            Standing::Lapsed
+        } else if binding.would_end_early(self.now) && binding.made.1 <= arrived {
+            Standing::Holds
+        } else {
+            Standing::Open
+        }
+    }
+
+    /// Whether a session was bound until its binding lapsed, and is bound no more.
+    pub fn has_lapsed(&self, key: &SessionKey) -> Option<&BindingFacts> {
+        let mut all = self.bindings.iter().rev();
+        let binding = all.find(|binding| binding.key == *key)?;
+        let due = binding.latest_lapse()?;
+        let lapsed = match &binding.ended {
+            Some((_, None | Some(UnboundBecause::Idle | UnboundBecause::MaxAge))) => {
+                due <= self.now
+            }
+            Some(_) => false,
+            None => self.takes_effect(due, self.now),
+        };
+        (lapsed && !binding.unsure && binding.cause.is_none()).then_some(binding)
+    }
+
+    pub(super) fn note_said_unbound(&mut self, at: &Address, reason: UnboundBecause) {
+        let Some((id, _)) = self
+            .last_binding_at(at)
+            .filter(|(_, binding)| binding.ended.is_none())
+        else {
+            return;
+        };
+        let rebinds = |call: &CallFacts| {
+            let there = call.origins.contains(at) || call.thread.as_ref() == Some(at);
+            call.method == "sessions_spawn" && call.answer.is_none() && there
+        };
+        if reason == UnboundBecause::Replaced && self.calls.values().any(rebinds) {
+            self.give_cause(|binding| binding.address == *at, reason);
+        }
+        let now = self.now;
+        let binding = Box::new(self.bindings[id].clone());
+        self.bindings[id].ended = Some((now, Some(reason)));
+        self.binding_news
+            .push(BindingNews::SaidOver { binding, reason });
+    }
+
+    /// People's messages are given to a run: at once, or when it is steered.
+    pub(super) fn on_routed(&mut self, messages: &[Marker], key: &SessionKey) {
+        if self.bindings.is_empty() {
+            return;
+        }
+        for marker in messages {
+            let Some(message) = self.messages.get(marker) else {
+                continue;
+            };
+            if message.author != Author::Person || message.is_command() {
+                continue;
+            }
+            let arrived = message.arrived.1;
+            let Some((id, binding)) = self.last_binding_at(&message.at) else {
+                continue;
+            };
+            let standing = self.standing(binding, arrived);
+            self.binding_news.push(BindingNews::Routed {
+                binding: Box::new(binding.clone()),
+                message: marker.clone(),
+                arrived,
+                key: key.clone(),
+                standing,
+            });
+            self.follow_route(id, key, arrived, standing);
+        }
+    }
+
+    /// A message shows that a binding lives, or that it is over.
+    fn follow_route(&mut self, id: BindingId, key: &SessionKey, arrived: Time, standing: Standing) {
+        let (now, probing) = (self.now, !self.probes.is_empty());
+        let binding = &mut self.bindings[id];
+        let due = binding.latest_lapse();
+        if binding.ended.is_some() || binding.made.1 > arrived && binding.key != *key {
+            return;
+        }
+        if binding.key != *key {
+            // A misroute ends nothing; otherwise this is how its end shows.
+            if standing != Standing::Holds {
+                let reason = binding.cause.map(|(_, reason)| reason);
+                binding.ended = Some((now, reason));
+            }
+            return;
+        }
+        if standing != Standing::Lapsed {
+            binding.touch(arrived, now, true);
+        }
+        binding.stale_due = due.filter(|_| probing);
+        if matches!(
+            binding.cause,
+            Some((since, UnboundBecause::ThreadArchived)) if since < arrived
+        ) {
+            binding.cause = None;
+        }
+    }
+
+    /// An output was delivered at some instant from `from` to `to`; `certain` if the channel said
+    /// so. Only output of the bound session itself touches a binding.
+    pub(super) fn on_output_delivered(
+        &mut self,
+        at: &Address,
+        markers: &[Marker],
+        (from, to): (Time, Time),
+        certain: bool,
+    ) {
+        let Some((id, binding)) = self.binding_at(at) else {
+            return;
+        };
+        let own = markers.iter().any(|marker| {
+            let run = self.born.get(marker).and_then(|born| born.run());
+            run.and_then(|run| self.runs.get(run))
+                .is_some_and(|run| run.key == binding.key)
+        });
+        let alive = binding.earliest_lapse().is_none_or(|due| to < due);
+        if own {
+            self.bindings[id].touch(from, to, certain && alive);
+        }
+    }
+}

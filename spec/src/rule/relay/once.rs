@@ -1,0 +1,256 @@
+//! One completion, one message, one turn.
+
+use rustc_hash::FxHashMap;
+
+use crate::address::Address;
+use crate::effect::{Deliver, Effect};
+use crate::facts::{DeliveryFacts, DeliveryState, Facts, Role, RunState, Settled};
+use crate::id::{DeliveryId, Marker, RunId, SteerId, Text};
+use crate::profile::AfterUnknown;
+use crate::rule::{Checker, Sink};
+use crate::stimulus::{Delivered, Outcome, Stimulus};
+use crate::time::Time;
+use crate::trace::{Entry, What};
+
+/// MUST: a completion is said once.
+#[derive(Default)]
+pub(super) struct Once {
+    /// Attempts to post a run's words at an address, by the marker born with them.
+    attempts: FxHashMap<Marker, Vec<Attempt>>,
+}
+
+/// The attempts at one address.
+struct Attempt {
+    to: Address,
+    last: DeliveryId,
+    /// The first of them that may have happened and nobody knows: when, and under which key.
+    unknown: Option<(Time, Option<Text>)>,
+}
+
+impl Checker for Once {
+    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        match &entry.what {
+            What::Effect(Effect::Deliver(deliver)) => self.on_deliver(deliver, entry, facts, sink),
+            What::Effect(Effect::StartRun(start)) => {
+                tell(&start.run, None, &entry.markers, facts, sink);
+            }
+            What::Effect(Effect::SteerRun(steer)) => {
+                tell(&steer.run, Some(&steer.steer), &entry.markers, facts, sink);
+            }
+            What::Stimulus(Stimulus::RunEnded(ended)) if ended.outcome == Outcome::Ok => {
+                if !facts.told_by(&ended.run).is_empty() {
+                    sink.witness();
+                }
+            }
+            What::Stimulus(Stimulus::Receipt(receipt)) => {
+                if matches!(receipt.outcome, Delivered::Accepted { .. })
+                    && facts
+                        .deliveries
+                        .get(&receipt.delivery)
+                        .is_some_and(|delivery| tells_of_a_child(delivery, facts))
+                {
+                    sink.witness();
+                }
+            }
+            _ => (),
+        }
+    }
+}
+
+/// Whether a text is a child's last words, or those of a turn that was told of a child.
+fn tells_of_a_child(delivery: &DeliveryFacts, facts: &Facts) -> bool {
+    let run = facts
+        .carrier(&delivery.markers)
+        .and_then(|carrier| facts.born[carrier].run());
+    run.is_some_and(|run| facts.completions.contains_key(run) || !facts.told_by(run).is_empty())
+}
+
+impl Once {
+    fn on_deliver(&mut self, deliver: &Deliver, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        let Some(carrier) = facts.carrier(&entry.markers) else {
+            return;
+        };
+        let born = &facts.born[carrier];
+        let Some(run) = born.run() else {
+            return;
+        };
+        said_by_a_turn(deliver, carrier, run, facts, sink);
+        let own = entry.markers.iter().filter(|marker| {
+            let other = facts.born.get(*marker);
+            other.is_some_and(|other| other.entry == born.entry)
+        });
+        for marker in own {
+            self.attempt(marker, run, deliver, facts, sink);
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        marker: &Marker,
+        run: &RunId,
+        deliver: &Deliver,
+        facts: &Facts,
+        sink: &mut Sink,
+    ) {
+        let attempts = self.attempts.entry(marker.clone()).or_default();
+        let Some(attempt) = attempts.iter_mut().find(|a| a.to == deliver.to) else {
+            attempts.push(Attempt {
+                to: deliver.to.clone(),
+                last: deliver.delivery.clone(),
+                unknown: None,
+            });
+            return;
+        };
+        let before = facts.deliveries.get(&attempt.last);
+        let state = before.map_or(DeliveryState::Untold, |before| before.state);
+        if matches!(state, DeliveryState::Unknown | DeliveryState::Untold)
+            && attempt.unknown.is_none()
+        {
+            attempt.unknown = before.map(|before| (before.asked.1, before.key.clone()));
+        }
+        let last = std::mem::replace(&mut attempt.last, deliver.delivery.clone());
+        let (words, to) = (marker.in_text(), &deliver.to);
+        let again = format!(
+            "delivery {} takes {words} of run {run} to {to} again",
+            deliver.delivery
+        );
+        match state {
+            DeliveryState::Accepted => sink.fail(
+                format!("{again}, where delivery {last} was accepted"),
+                "what was accepted is not said twice",
+            ),
+            DeliveryState::Pending => sink.fail(
+                format!("{again}, while delivery {last} is on its way"),
+                "another attempt waits for the receipt of the one before",
+            ),
+            _ => (),
+        }
+        let Some((first, key)) = &attempt.unknown else {
+            return;
+        };
+        if facts.profile.dials.after_unknown == AfterUnknown::GiveUpAloud {
+            sink.fail(
+                format!("{again}, and nobody knows what came of delivery {last}"),
+                "what may have arrived is given up aloud, and not repeated",
+            );
+            return;
+        }
+        let window = facts
+            .channel(to)
+            .and_then(|c| c.capabilities.idempotency_window);
+        let open = window.is_some_and(|window| facts.now().since(*first) <= window);
+        let by_key = open && key.is_some() && deliver.key == *key;
+        if by_key || deliver.repeat {
+            sink.witness();
+        } else {
+            sink.fail(
+                format!("{again}, unmarked, though an earlier attempt may have arrived"),
+                "a repeat uses the key of the first attempt while the channel recognises it, else \
+                 it is marked as a possible repeat",
+            );
+        }
+    }
+}
+
+/// A child's own words after those of a turn that was told of it: the same people read it twice.
+fn said_by_a_turn(
+    deliver: &Deliver,
+    carrier: &Marker,
+    run: &RunId,
+    facts: &Facts,
+    sink: &mut Sink,
+) {
+    let Some(completion) = facts.completions.get(run) else {
+        return;
+    };
+    let bound = facts
+        .runs
+        .get(run)
+        .is_some_and(|run| facts.was_bound(&run.key, &deliver.to));
+    if bound || !completion.origins.contains(&deliver.to) {
+        return;
+    }
+    let posted = completion.turns.iter().find(|turn| {
+        let reply = facts.replies.get(*turn);
+        reply.is_some_and(|reply| {
+            reply.settled == Some(Settled::Posted) && reply.to.contains(&deliver.to)
+        })
+    });
+    if let Some(turn) = posted {
+        let (delivery, words, to) = (&deliver.delivery, carrier.in_text(), &deliver.to);
+        sink.fail(
+            format!("delivery {delivery} takes the words {words} of run {run} to {to}, which was told of them by run {turn}"),
+            "one completion is one message for the same people",
+        );
+    }
+}
+
+/// A turn, or a text steered into one, tells a requester of children.
+fn tell(turn: &RunId, steer: Option<&SteerId>, markers: &[Marker], facts: &Facts, sink: &mut Sink) {
+    for (child, other) in told_before(turn, steer, markers, facts) {
+        let key = facts
+            .runs
+            .get(turn)
+            .map(|run| run.key.as_str())
+            .unwrap_or_default();
+        sink.fail(
+            format!(
+                "run {turn} in {key} is told of the end of run {child}, as run {other} was or is"
+            ),
+            "a completion is told in one turn, and in another only where that one failed",
+        );
+    }
+}
+
+/// The children that some markers tell a turn's session of, each with another of its turns that was
+/// told of it and failed not.
+pub(super) fn told_before(
+    turn: &RunId,
+    steer: Option<&SteerId>,
+    markers: &[Marker],
+    facts: &Facts,
+) -> Vec<(RunId, RunId)> {
+    let Some(run) = facts
+        .runs
+        .get(turn)
+        .filter(|_| !facts.completions.is_empty())
+    else {
+        return Vec::new();
+    };
+    let mut twice = Vec::new();
+    for child in facts.told_in(markers) {
+        let completion = &facts.completions[&child];
+        if completion.requester.as_ref() != Some(&run.key) || *turn == child {
+            continue;
+        }
+        // A chat turn that repeats what the session knows anyway does not tell it anew.
+        if steer.is_none() && !matches!(run.role, Role::Event(_)) {
+            continue;
+        }
+        let stands = |other: &&RunId| {
+            let other_run = facts.runs.get(*other);
+            let steered_anew = steer.is_some() && *other == turn;
+            (*other != turn || steered_anew)
+                && other_run.is_some_and(|run| match run.state {
+                    RunState::Asked => !run.start_unknown,
+                    RunState::Running | RunState::Ended(Outcome::Ok) => true,
+                    RunState::Refused | RunState::Ended(_) | RunState::Lost => false,
+                })
+        };
+        let steering = facts.steers.iter().find(|(id, other)| {
+            let live = facts
+                .runs
+                .get(&other.run)
+                .is_some_and(|run| run.state.is_live());
+            Some(*id) != steer
+                && other.outcome.is_none()
+                && live
+                && facts.told_in(&other.markers).contains(&child)
+        });
+        let other = completion.turns.iter().find(stands).cloned();
+        if let Some(other) = other.or_else(|| steering.map(|(_, steer)| steer.run.clone())) {
+            twice.push((child, other));
+        }
+    }
+    twice
+}

@@ -1,0 +1,93 @@
+//! After a crash.
+
+use super::{Checker, Keyword, Kind, Rule, Sink};
+use crate::effect::Effect;
+use crate::facts::{Facts, Owed};
+use crate::id::RunId;
+use crate::profile::Family;
+use crate::time::Time;
+use crate::trace::{Entry, What, World};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![Rule {
+        id: "restart.converges",
+        family: Family::Restart,
+        keyword: Keyword::Must,
+        text: "After any crash each thing in flight is resumed once, or fails visibly, or was told.",
+        sources: &["I-10", "RR-001", "RR-003"],
+        dials: &[],
+        sees: &[Kind::Crashed, Kind::StartRun],
+        checker: Some(|| Box::<Converges>::default()),
+        relation: None,
+    }]
+}
+
+/// MUST: what a crash found in flight is settled by the end.
+#[derive(Default)]
+struct Converges {
+    /// Runs that were in flight in a crash, or whose words or completion were owed, and those that
+    /// took their place; each with the last crash that met it.
+    met: Vec<(RunId, (usize, Time))>,
+    /// Runs that were resumed, and by which.
+    resumed: Vec<(RunId, RunId)>,
+}
+
+impl Converges {
+    fn meet(&mut self, run: &RunId, crash: (usize, Time)) {
+        match self.met.iter_mut().find(|(met, _)| met == run) {
+            Some((_, last)) => *last = crash,
+            None => self.met.push((run.clone(), crash)),
+        }
+    }
+}
+
+impl Checker for Converges {
+    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        match &entry.what {
+            What::World(World::Crashed { lost, kept }) => {
+                let crash = (facts.index(), facts.now());
+                for run in lost.iter().chain(kept) {
+                    self.meet(run, crash);
+                }
+                for run in facts.owed().iter().filter_map(Owed::run) {
+                    self.meet(run, crash);
+                }
+            }
+            What::Effect(Effect::StartRun(start)) => {
+                let Some(old) = &start.resumes else {
+                    return;
+                };
+                if let Some((_, other)) = self.resumed.iter().find(|(run, _)| run == old) {
+                    sink.fail(
+                        format!("run {} resumes run {old}, as run {other} did", start.run),
+                        "what a crash took is resumed once",
+                    );
+                }
+                self.resumed.push((old.clone(), start.run.clone()));
+                if let Some(&(_, crash)) = self.met.iter().find(|(run, _)| run == old) {
+                    self.meet(&start.run, crash);
+                }
+            }
+            _ => (),
+        }
+    }
+
+    fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
+        let owed = facts.owed();
+        for (run, crash) in &self.met {
+            if let Some(open) = owed.iter().find(|owed| owed.run() == Some(run)) {
+                let debt = open.debt();
+                sink.fail_since(
+                    *crash,
+                    format!(
+                        "the crash at {} met run {run}, and {} still waits for {}",
+                        crash.1, debt.who, debt.what
+                    ),
+                    "what a crash met is resumed, told, or fails visibly",
+                );
+            } else if facts.completions.contains_key(run) || facts.replies.contains_key(run) {
+                sink.witness();
+            }
+        }
+    }
+}
