@@ -89,8 +89,16 @@ impl Facts {
     /// said in a session that is bound to there.
     pub fn may_stand(&self, born: &Born, at: &Address) -> bool {
         let bound = || {
-            let run = born.run().and_then(|run| self.runs.get(run));
-            run.is_some_and(|run| self.was_bound(&run.key, at))
+            let (run, thread) = match &born.what {
+                BornAs::Parameter(call) => {
+                    let call = self.calls.get(call);
+                    let thread = call.and_then(|call| call.thread.as_ref());
+                    (call.and_then(|call| call.run.as_ref()), thread)
+                }
+                _ => (born.run(), None),
+            };
+            let run = run.and_then(|run| self.runs.get(run));
+            thread == Some(at) || run.is_some_and(|run| self.was_bound(&run.key, at))
         };
         born.origins.iter().all(|origin| origin == at) && !born.origins.is_empty()
             || born.origins.is_empty() && !matches!(born.what, BornAs::Message { .. })
@@ -125,6 +133,19 @@ impl Facts {
         self.places
             .keys()
             .any(|other| other != at && judges(self, other, at))
+    }
+
+    /// Whether one of two addresses was bound for a child that was asked for from the other.
+    pub fn are_joined(&self, one: &Address, other: &Address) -> bool {
+        let asked_from = |call: Option<&CallId>, at: &Address| {
+            let call = call.and_then(|call| self.calls.get(call));
+            call.is_some_and(|call| call.origins.contains(at))
+        };
+        self.bindings.iter().any(|binding| {
+            let call = binding.call.as_ref();
+            binding.address == *one && asked_from(call, other)
+                || binding.address == *other && asked_from(call, one)
+        })
     }
 
     /// Whether two addresses are direct conversations that share one memory under the

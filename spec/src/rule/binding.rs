@@ -412,3 +412,6 @@ impl LapseKeeps {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,12 +101,13 @@ impl Checker for Leak {
                 .filter(|from| (self.judges)(facts, from, &deliver.to))
             {
                 // Memory may be shared where an address is not: what is repeated in an answer that
-                // belongs here comes from there.
-                let remembered =
-                    marker != carrier && carried && facts.share_memory(from, &deliver.to);
-                if stands || remembered || *from == deliver.to && marker != carrier {
+                // belongs here comes from there. A child's conversation and that of whoever asked
+                // for the child hear of each other.
+                let shared =
+                    || facts.share_memory(from, &deliver.to) || facts.are_joined(from, &deliver.to);
+                if stands || marker != carrier && carried && shared() {
                     witnessed = true;
-                } else {
+                } else if *from != deliver.to {
                     let right = format!("{} stays in {from}", marker.in_text());
                     sink.fail(leak(deliver, marker, born, from), right);
                 }
@@ -133,3 +134,6 @@ fn leak(deliver: &Deliver, marker: &Marker, born: &Born, from: &Address) -> Stri
         marker.in_text()
     )
 }
+
+#[cfg(test)]
+mod tests;

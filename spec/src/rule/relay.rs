@@ -90,3 +90,6 @@ fn rule(id: &'static str, checker: fn() -> Box<dyn Checker>) -> Rule {
         relation: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

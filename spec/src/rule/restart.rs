@@ -91,3 +91,6 @@ impl Checker for Converges {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,3 +99,6 @@ impl Checker for SamePlace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
