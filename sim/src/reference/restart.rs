@@ -101,6 +101,11 @@ impl<D: Decisions> Reference<D> {
         }
         if let Some(session) = self.state.sessions.get_mut(&key) {
             session.current = Some(number);
+            // It lives, so it started, and what was to be forgotten is.
+            if alive && session.fresh {
+                session.fresh = false;
+                self.journal.note(Dirty::Session(key));
+            }
         }
         if cancelled {
             let run = keys::run_id(number);
