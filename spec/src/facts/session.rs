@@ -253,10 +253,10 @@ impl Facts {
 
     pub(super) fn note_session_run(&mut self, id: &RunId, run: &RunFacts) {
         let now = self.now;
-        let arrived = match &run.role {
-            Role::Chat(marker) => self.messages.get(marker).map(|message| message.arrived.1),
-            _ => None,
-        };
+        let mut arrived = None;
+        if let Role::Chat(marker) = &run.role {
+            arrived = self.messages.get(marker).map(|message| message.arrived.1);
+        }
         let session = self.sessions.entry(run.key.clone()).or_default();
         let last = session.runs.last().and_then(|run| self.runs.get(run));
         let uncertain = last.is_some_and(|run| {

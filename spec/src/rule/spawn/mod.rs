@@ -17,6 +17,11 @@ use crate::profile::{Family, Permission};
 use crate::trace::{Entry, What};
 
 pub(super) fn rules() -> Vec<Rule> {
+    let rules = [refused(), headless(), lasting()];
+    rules.into_iter().flatten().collect()
+}
+
+fn refused() -> Vec<Rule> {
     vec![
         rule(
             "spawn.refusal-leaves-nothing",
@@ -37,6 +42,11 @@ pub(super) fn rules() -> Vec<Rule> {
             &[Kind::Answer],
             || Box::new(WithoutThread),
         ),
+    ]
+}
+
+fn headless() -> Vec<Rule> {
+    vec![
         rule(
             "spawn.headless-is-headless",
             "A session without thread opens no thread and makes no binding.",
@@ -77,6 +87,11 @@ pub(super) fn rules() -> Vec<Rule> {
             ],
             || Box::new(headless::Output::default()),
         ),
+    ]
+}
+
+fn lasting() -> Vec<Rule> {
+    vec![
         rule(
             "spawn.thread-atomic",
             "When opening the thread, binding, or starting fails, no session, run or binding \
