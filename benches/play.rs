@@ -26,13 +26,19 @@ use moorline_spec::wire::Disk;
 fn one_day() -> Scenario {
     let text = include_str!("day.json");
     let fixture = Fixture::parse("benches/day.json", text, channel::names());
-    fixture.expect("the bench's scenario makes sense").scenario().clone()
+    fixture
+        .expect("the bench's scenario makes sense")
+        .scenario()
+        .clone()
 }
 
 fn play_once(scenario: &Scenario, profile: &Profile) -> usize {
     let mut judge = Judge::new(profile);
     let mut gateway = Reference::new(profile);
-    let stage = Stage { profile, disk: Disk::Harness };
+    let stage = Stage {
+        profile,
+        disk: Disk::Harness,
+    };
     let played = play(scenario, &stage, &mut gateway, &mut judge);
     let verdicts = judge.finish();
     assert!(verdicts.iter().all(|(_, verdict)| !verdict.is_fail()));
@@ -44,7 +50,11 @@ fn plain_loop(events: u64) -> u64 {
     let mut heap = BinaryHeap::new();
     let mut sum = 0;
     for event in 0..events {
-        heap.push(Reverse((event * 7919 % 1_000, event, format!("event {event}"))));
+        heap.push(Reverse((
+            event * 7919 % 1_000,
+            event,
+            format!("event {event}"),
+        )));
     }
     while let Some(Reverse((time, _, text))) = heap.pop() {
         sum += time + text.len() as u64;
@@ -55,7 +65,10 @@ fn plain_loop(events: u64) -> u64 {
 fn scenarios(criterion: &mut Criterion) {
     let (scenario, profile) = (one_day(), Profile::target());
     let entries = play_once(&scenario, &profile);
-    assert!(entries >= 80, "the gate speaks of 80 entries; the day has {entries}");
+    assert!(
+        entries >= 80,
+        "the gate speaks of 80 entries; the day has {entries}"
+    );
     let mut group = criterion.benchmark_group("P1");
     group.throughput(Throughput::Elements(1));
     group.bench_function("scenario, judged", |bencher| {
@@ -86,12 +99,24 @@ fn exchange(number: u64) -> [Stimulus; 4] {
         text: "how is the build?".into(),
     };
     let run = moorline_spec::id::RunId::default();
-    let receipt = Delivered::Accepted { message: "t".into() };
+    let receipt = Delivered::Accepted {
+        message: "t".into(),
+    };
     [
         Stimulus::Inbound(inbound),
-        Stimulus::RunStarted(RunStarted { run: run.clone(), outcome: Start::Started }),
-        Stimulus::RunEnded(RunEnded { run, outcome: Outcome::Ok, text: "green".into() }),
-        Stimulus::Receipt(Receipt { delivery: "".into(), outcome: receipt }),
+        Stimulus::RunStarted(RunStarted {
+            run: run.clone(),
+            outcome: Start::Started,
+        }),
+        Stimulus::RunEnded(RunEnded {
+            run,
+            outcome: Outcome::Ok,
+            text: "green".into(),
+        }),
+        Stimulus::Receipt(Receipt {
+            delivery: "".into(),
+            outcome: receipt,
+        }),
     ]
 }
 

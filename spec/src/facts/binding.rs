@@ -285,12 +285,15 @@ impl Facts {
 
     /// An administrator resets or deletes a session, which reaches those below it too.
     pub(super) fn on_call_against_bindings(&mut self, call: &Call) {
-        let reason = match call.method.as_str() {
-            "sessions.reset" => UnboundBecause::Reset,
-            "sessions.delete" => UnboundBecause::Deleted,
+        let param = |name: &str| call.params.get(name).and_then(|value| value.as_str());
+        let (reason, key) = match call.method.as_str() {
+            "sessions.reset" => (UnboundBecause::Reset, param("key")),
+            "sessions.delete" => (UnboundBecause::Deleted, param("key")),
+            "subagents" if param("action") == Some("kill") => {
+                (UnboundBecause::Killed, param("target"))
+            }
             _ => return,
         };
-        let key = call.params.get("key").and_then(|key| key.as_str());
         let Some(key) = key.map(SessionKey::from) else {
             return;
         };

@@ -215,6 +215,7 @@ impl Facts {
     }
 
     fn on_open(&mut self, open: &Open) {
+        self.on_life(open);
         self.lives += 1;
         self.config = Config::read(&open.config).unwrap_or_default();
         self.calendar = Calendar::new(&open.starts_at, &open.timezone).ok();
@@ -225,7 +226,6 @@ impl Facts {
                 .collect();
         }
         self.on_binding_life();
-        self.on_life(open);
     }
 
     /// The channel of an address, if the gateway is joined to it.

@@ -6,7 +6,7 @@ use crate::address::Address;
 use crate::effect::Report;
 use crate::id::{CallId, Marker, RunId, SessionKey};
 use crate::profile::NoReply;
-use crate::stimulus::{Caller, Outcome, RunEnded};
+use crate::stimulus::{Caller, Open, Outcome, RunEnded};
 use crate::time::Time;
 use crate::trace::Entry;
 use crate::verdict::Debt;
@@ -118,7 +118,9 @@ impl Facts {
         match &run.role {
             Role::Child(call) => {
                 self.owe_completion(&ended.run, call, &run, ended.outcome, since);
-                self.owe_bound_words(&ended.run, &run, silent);
+                // What a run said before it failed is no answer; its failure is told.
+                let unfit = silent || ended.outcome != Outcome::Ok;
+                self.owe_bound_words(&ended.run, &run, unfit);
             }
             Role::Chat(_) | Role::Event(_) if silent || ended.outcome == Outcome::Killed => (),
             Role::Chat(message) if ended.outcome != Outcome::Ok => {
@@ -373,8 +375,23 @@ impl Facts {
         }
     }
 
+    /// A life after another: what waited for an answer then waits no more, and runs that are not
+    /// said to live are over, though nobody saw the end.
+    pub(super) fn on_life(&mut self, open: &Open) {
+        let live = self.runs.iter().filter(|(_, run)| run.state.is_live());
+        let mut lost: Vec<RunId> = live.map(|(id, _)| id.clone()).collect();
+        lost.retain(|id| !open.alive.contains(id));
+        if open.restored {
+            self.on_end_of_life(&lost);
+        }
+    }
+
     pub(super) fn on_crash(&mut self, lost: &[RunId]) {
         self.died = Some(self.now);
+        self.on_end_of_life(lost);
+    }
+
+    fn on_end_of_life(&mut self, lost: &[RunId]) {
         let mut untold = Vec::new();
         for delivery in self.deliveries.values_mut() {
             if delivery.state == DeliveryState::Pending {
@@ -390,11 +407,13 @@ impl Facts {
             self.on_output_delivered(&to, &markers, (asked, self.now), false);
         }
         let life = self.lives;
-        let waiting = self
-            .calls
-            .values()
-            .filter(|call| call.answer.is_none() && call.life == life);
-        self.owed -= waiting.count();
+        for call in self.calls.values_mut().filter(|call| call.answer.is_none()) {
+            // A call is owed an answer by the life it was made in, and by no other.
+            if call.life == life {
+                call.life = 0;
+                self.owed -= 1;
+            }
+        }
         for id in lost {
             let Some(run) = self.runs.get_mut(id).filter(|run| run.state.is_live()) else {
                 continue;

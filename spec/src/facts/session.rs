@@ -5,7 +5,7 @@ use crate::address::Address;
 use crate::address::Place;
 use crate::effect::{Drop, Memory};
 use crate::id::{CallId, Marker, MessageId, PersonId, RunId, SessionKey, Text};
-use crate::stimulus::{Author, Call, Inbound, Open};
+use crate::stimulus::{Author, Call, Inbound};
 use crate::time::Time;
 use crate::trace::Entry;
 
@@ -204,8 +204,6 @@ impl Facts {
             message.dropped = true;
         }
     }
-
-    pub(super) fn on_life(&mut self, _: &Open) {}
 
     pub(super) fn touch_session(&mut self, key: &SessionKey) {
         let now = self.now;
