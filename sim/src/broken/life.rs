@@ -1,7 +1,18 @@
 //! Wrong about what comes in, sessions, spawns and the channel's policy.
 
+mod ingress;
+mod policy;
+mod session;
+mod spawn;
+
 use super::Broken;
 
 pub(super) fn gateways() -> Vec<Broken> {
-    Vec::new()
+    let families = [
+        ingress::gateways(),
+        session::gateways(),
+        spawn::gateways(),
+        policy::gateways(),
+    ];
+    families.into_iter().flatten().collect()
 }

@@ -60,3 +60,26 @@ fn deciding<D: Decisions + Default + 'static>(profile: &Profile) -> InProcess {
 fn meddled<M: Meddler + Default + 'static>(profile: &Profile) -> InProcess {
     Box::new(Wrapped::new(Reference::new(profile), M::default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use moorline_spec::rule;
+
+    use super::*;
+
+    #[test]
+    fn each_has_a_name_of_its_own() {
+        let mut ids: Vec<&str> = all().iter().map(|broken| broken.id).collect();
+        ids.sort_unstable();
+        let twice: Vec<_> = ids.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+        assert_eq!(twice, Vec::<&[&str]>::new());
+    }
+
+    #[test]
+    fn each_is_led_by_a_rule() {
+        for broken in all() {
+            let Broken { id, rule, .. } = broken;
+            assert!(rule::named(rule).is_some(), "{id}: there is no rule {rule}");
+        }
+    }
+}

@@ -360,6 +360,12 @@ pub trait Decisions {
         seen
     }
 
+    /// Which of the runs that wait for a session has its turn next, from 0: the first that came.
+    fn next_turn(&self, waiting: usize) -> usize {
+        let _ = waiting;
+        0
+    }
+
     /// Whether a person's message finds the session too old. Both comparisons are strict: an exact
     /// boundary is fresh.
     fn reset_due(&self, ages: &Ages) -> bool {

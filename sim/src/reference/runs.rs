@@ -35,7 +35,8 @@ impl<D: Decisions> Reference<D> {
     pub(super) fn pump(&mut self, key: &SessionKey) {
         while let Some(session) = self.state.sessions.get_mut(key)
             && session.current.is_none()
-            && let Some(number) = session.queue.pop_front()
+            && let next = self.decisions.next_turn(session.queue.len())
+            && let Some(number) = session.queue.remove(next)
         {
             session.current = Some(number);
             self.begin(number);
