@@ -25,7 +25,7 @@ pub(super) fn rules() -> Vec<Rule> {
                    at most once, and says so (`resumes`).",
             sources: &["I-28", "DD-026", "DD-027"],
             dials: &[],
-            sees: &[Kind::Inbound, Kind::StartRun, Kind::Steered],
+            sees: &[Kind::Inbound, Kind::StartRun, Kind::Steered, Kind::Crashed],
             checker: Some(|| Box::new(Once::default())),
             relation: None,
         },
@@ -91,6 +91,8 @@ impl Checker for Once {
             What::Stimulus(Stimulus::Steered(steered)) if steered.outcome == Steering::Taken => {
                 self.on_taken(&steered.steer, facts, sink);
             }
+            // The next life may start what the last one has worked on.
+            What::World(World::Crashed { .. }) if !self.given.is_empty() => sink.witness(),
             _ => (),
         }
     }

@@ -45,7 +45,8 @@ fn a_thread_that_the_policy_requires_is_opened() {
         rule,
         "spawn r1 from board/alice is accepted, and a thread was asked for",
     );
-    threaded("board", json!({"thread": true}), "session").says_nothing(rule);
+    threaded("board", json!({"thread": true}), "session").keeps(rule);
+    unthreaded("board", json!({}), "run").keeps(rule);
     unthreaded("chat", json!({}), "run").says_nothing(rule);
     let mut refused = spawn("forum", json!({"mode": "session"}));
     let error = "mode=\"session\" requires thread=true so the session can stay bound";
@@ -66,7 +67,7 @@ fn the_mode_that_the_policy_injects_wins() {
         rule,
         "spawn r1 from board/alice is accepted in mode session",
     );
-    threaded("board", json!({"thread": true}), "session").says_nothing(rule);
+    threaded("board", json!({"thread": true}), "session").keeps(rule);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) fn rules() -> Vec<Rule> {
             "session.continues",
             "A run on a known key continues its session: its agent remembers.",
             &["R5.1"],
-            &[],
+            &["reset_default", "reset_anchor", "agent_path_resets"],
             STARTS,
             || Box::new(ForEach(continues)),
         ),
@@ -137,9 +137,19 @@ fn forgot(turn: &Turn, start: &StartRun) -> String {
     format!("run {run} {purpose} starts {how} in session {key}, which began at {began}")
 }
 
-/// Nothing asks for a fresh start, and no limit is exceeded.
-fn continues(turn: &Turn, start: &StartRun, _: &Facts, sink: &mut Sink) {
-    if turn.told || turn.due.is_possible() {
+/// Whether a reset policy may be evaluated on the path of a run, and be due.
+fn may_reset(turn: &Turn, facts: &Facts) -> bool {
+    let evaluated = match turn.run.role {
+        Role::Chat(_) => true,
+        Role::Sent(_) | Role::Plugin(_) => facts.profile.dials.agent_path_resets,
+        _ => false,
+    };
+    evaluated && turn.due.is_possible()
+}
+
+/// Where something else may drop its memory, a run puts nothing to the test.
+fn continues(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
+    if turn.told || may_reset(turn, facts) {
         return;
     }
     if turn.continues() {
@@ -154,13 +164,7 @@ fn continues(turn: &Turn, start: &StartRun, _: &Facts, sink: &mut Sink) {
 }
 
 fn rotates(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
-    let evaluates = match turn.run.role {
-        Role::Chat(_) => true,
-        Role::Sent(_) | Role::Plugin(_) => facts.profile.dials.agent_path_resets,
-        _ => false,
-    };
-    let cause = turn.told || evaluates && turn.due.is_possible();
-    if turn.continues() || cause {
+    if turn.continues() || turn.told || may_reset(turn, facts) {
         sink.witness();
     } else {
         let right = format!(
