@@ -13,6 +13,7 @@ pub mod judge;
 pub mod marker;
 pub mod observe;
 pub mod profile;
+pub mod projection;
 pub mod rule;
 pub mod scenario;
 pub mod schema;
