@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::named;
 use crate::address::{Address, Place};
 use crate::channel::{Capabilities, Channel, Placement, Threading, Threads};
-use crate::effect::{Answer, Deliver, Effect, Memory, OpenThread, Persist, StartRun};
+use crate::effect::{Answer, CancelRun, Deliver, Effect, Memory, OpenThread, Persist, StartRun};
 use crate::facts::Facts;
 use crate::id::Marker;
 use crate::marker::markers_in;
@@ -325,6 +325,12 @@ impl Tale {
         self.push(What::World(World::Crashed { lost, kept }), &[], "");
         let open = self.trace.entries[0].what.clone();
         self.push(open, &[], "")
+    }
+
+    /// A run shall stop.
+    pub(super) fn cancels(&mut self, run: &str) -> &mut Self {
+        let cancel = CancelRun { run: run.into() };
+        self.push(What::Effect(Effect::CancelRun(cancel)), &[], "")
     }
 
     /// The play comes to rest.

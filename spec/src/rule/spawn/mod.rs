@@ -29,7 +29,12 @@ fn refused() -> Vec<Rule> {
              message in the place answer as before the call.",
             &["I-19", "S-13"],
             &["max_children"],
-            &[Kind::Answer, Kind::StartRun, Kind::OpenThread],
+            &[
+                Kind::Answer,
+                Kind::StartRun,
+                Kind::CancelRun,
+                Kind::OpenThread,
+            ],
             || Box::new(refusal::Refusal::default()),
         ),
         rule(

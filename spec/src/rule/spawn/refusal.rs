@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::super::{Checker, Sink};
 use super::asked::{child_key, is_refused, names, words};
 use crate::effect::{Answer, Effect, StartRun};
-use crate::facts::{CallFacts, Facts, Role};
-use crate::id::{CallId, SessionKey};
+use crate::facts::{CallFacts, Facts, Role, RunState};
+use crate::id::{CallId, RunId, SessionKey};
 use crate::trace::{Entry, What};
 
 /// Remembers what was refused, and what the gateway may have made for it.
@@ -16,12 +16,16 @@ pub(super) struct Refusal {
     /// Threads that were asked for, by the sessions that were to be bound to them, since the last
     /// answer to a spawn.
     threads: Vec<SessionKey>,
+    /// Runs that were told to stop.
+    cancelled: Vec<RunId>,
 }
 
 struct Refused {
     call: CallId,
     label: Option<String>,
     key: Option<SessionKey>,
+    /// Its runs that were at work when it was refused.
+    left: Vec<RunId>,
     entry: (usize, crate::time::Time),
 }
 
@@ -30,6 +34,7 @@ impl Checker for Refusal {
         match &entry.what {
             What::Effect(Effect::StartRun(start)) => self.on_start(start, entry, facts, sink),
             What::Effect(Effect::OpenThread(open)) => self.threads.push(open.session_key.clone()),
+            What::Effect(Effect::CancelRun(cancel)) => self.cancelled.push(cancel.run.clone()),
             What::Effect(Effect::Answer(answer)) => self.on_answer(answer, facts, sink),
             _ => (),
         }
@@ -38,16 +43,16 @@ impl Checker for Refusal {
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
         for refused in &self.refused {
             let id = &refused.call;
-            let live = facts
-                .runs
-                .iter()
-                .filter(|(_, run)| run.role == Role::Child(id.clone()) && run.state.is_live());
-            match live.map(|(run, _)| run).min() {
+            // It may have ended since, but nobody stopped it. What never ran did not stay.
+            let stayed = refused.left.iter().find(|run| {
+                let state = facts.runs.get(*run).map(|run| run.state);
+                !matches!(state, Some(RunState::Refused | RunState::Lost) | None)
+                    && !self.cancelled.contains(run)
+            });
+            match stayed {
                 Some(run) => sink.fail_since(
                     refused.entry,
-                    format!(
-                        "spawn {id} was refused, and its run {run} is still at work at the end"
-                    ),
+                    format!("spawn {id} was refused, and its run {run} stayed at work"),
                     format!("run {run} is cancelled, or never asked for"),
                 ),
                 None => sink.witness(),
@@ -131,7 +136,14 @@ impl Refusal {
             [key] if call.asked_thread => Some(key.clone()),
             _ => None,
         };
+        let own = facts
+            .runs
+            .iter()
+            .filter(|(_, run)| run.role == Role::Child(id.clone()) && run.state.is_live());
+        let mut left: Vec<RunId> = own.map(|(run, _)| run.clone()).collect();
+        left.sort();
         self.refused.push(Refused {
+            left,
             call: id.clone(),
             label: label.map(str::to_owned),
             key: child_key(call, facts).or(asked),

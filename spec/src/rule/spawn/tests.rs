@@ -26,6 +26,24 @@ fn refuse(tale: &mut Tale, call: &str, error: &str) {
 }
 
 #[test]
+fn a_run_that_was_started_for_a_refused_spawn_is_stopped() {
+    let rule = "spawn.refusal-leaves-nothing";
+    let early = || {
+        let mut tale = spawn("chat", json!({"mode": "session"}));
+        tale.start("b", CHILD, Fresh, &["r1"])
+            .started("b", Start::Started);
+        refuse(&mut tale, "r1", "it needs a thread");
+        tale
+    };
+    let mut stayed = early();
+    stayed.ends("b", "r1.1");
+    stayed.breaks(rule, "spawn r1 was refused, and its run b stayed at work");
+    let mut stopped = early();
+    stopped.cancels("b").ends("b", "r1.1");
+    stopped.keeps(rule);
+}
+
+#[test]
 fn a_refused_spawn_leaves_no_run_no_label_and_no_session() {
     let rule = "spawn.refusal-leaves-nothing";
     let refused = || {
