@@ -74,8 +74,9 @@ struct InjectsThreads;
 
 impl Decisions for InjectsThreads {
     fn threading(&self, _channel: &ChannelId, declared: Threading) -> Threading {
+        let injects = declared.auto_inject_thread_params;
         Threading {
-            requires_thread_for_subagents: declared.auto_inject_thread_params,
+            requires_thread_for_subagents: injects || declared.requires_thread_for_subagents,
             ..declared
         }
     }
