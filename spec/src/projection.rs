@@ -33,7 +33,12 @@ pub fn by_conversation(
         let (ids, lines) = places
             .entry(old_names(&place.to_string(), names))
             .or_default();
-        ids.replace(&mut value, names);
+        rename(&mut value, names);
+        // Lists may come in the order of keys, which a new name changes.
+        if matches!(entry.what, What::Effect(Effect::Answer(_))) {
+            sort_lists(&mut value);
+        }
+        ids.replace(&mut value);
         lines.push((index, value));
     }
     places
@@ -110,25 +115,45 @@ const MADE_UP: [&str; 15] = [
 /// Ids as short as that are not looked for inside texts: they might be words.
 const SHORTEST_IN_TEXT: usize = 8;
 
-impl Ids {
-    fn replace(&mut self, value: &mut Value, names: &BTreeMap<String, String>) {
-        match value {
-            Value::String(text) => *text = self.in_text(&old_names(text, names)),
-            Value::Array(values) => {
-                for value in values {
-                    self.replace(value, names);
-                }
+/// Channels by their old names, wherever they stand.
+fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => *text = old_names(text, names),
+        Value::Array(values) => values.iter_mut().for_each(|value| rename(value, names)),
+        Value::Object(fields) => {
+            for (name, mut value) in std::mem::take(fields) {
+                rename(&mut value, names);
+                fields.insert(old_names(&name, names), value);
             }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => (),
+    }
+}
+
+fn sort_lists(value: &mut Value) {
+    match value {
+        Value::Array(values) => {
+            values.iter_mut().for_each(sort_lists);
+            values.sort_by_cached_key(Value::to_string);
+        }
+        Value::Object(fields) => fields.values_mut().for_each(sort_lists),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => (),
+    }
+}
+
+impl Ids {
+    fn replace(&mut self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.in_text(text),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.replace(value)),
             Value::Object(fields) => {
-                let old = std::mem::take(fields);
-                for (name, mut value) in old {
-                    match &mut value {
+                for (name, value) in fields {
+                    match value {
                         Value::String(id) if MADE_UP.contains(&name.as_str()) => {
-                            *id = self.number(&old_names(id, names));
+                            *id = self.number(id);
                         }
-                        value => self.replace(value, names),
+                        value => self.replace(value),
                     }
-                    fields.insert(old_names(&name, names), value);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => (),

@@ -13,6 +13,8 @@ mod routing;
 mod run;
 mod session;
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 
 use crate::address::{Address, Place};
@@ -56,6 +58,8 @@ pub struct Facts {
     pub places: FxHashMap<Address, Place>,
     /// Messages, by their markers.
     pub messages: FxHashMap<Marker, MessageFacts>,
+    /// Messages that no run took: each that was asked to never started.
+    pub untaken: BTreeSet<Marker>,
     /// Runs.
     pub runs: FxHashMap<RunId, RunFacts>,
     /// Calls.
@@ -107,6 +111,7 @@ impl Facts {
             born: FxHashMap::default(),
             places: FxHashMap::default(),
             messages: FxHashMap::default(),
+            untaken: BTreeSet::new(),
             runs: FxHashMap::default(),
             calls: FxHashMap::default(),
             steers: FxHashMap::default(),
@@ -141,7 +146,7 @@ impl Facts {
 
     /// Whether anybody waits for something that the gateway owes.
     pub fn owes(&self) -> bool {
-        self.owed > 0
+        self.owed > 0 || !self.untaken.is_empty()
     }
 
     /// Takes in the next entry.
@@ -194,7 +199,10 @@ impl Facts {
             Effect::OpenThread(open) => self.on_open_thread(open),
             Effect::ProbeThread(probe) => self.on_probe_thread(probe),
             Effect::Answer(answer) => self.on_answer(answer, entry),
-            Effect::Report(report) => self.on_report(report),
+            Effect::Report(report) => {
+                self.note_said_failed(report);
+                self.on_report(report);
+            }
             Effect::Drop(drop) => self.on_drop(drop),
             Effect::CancelRun(_) | Effect::Persist(_) | Effect::RefuseConfig(_) => (),
         }

@@ -245,6 +245,7 @@ impl Facts {
             words: Vec::new(),
             asked: (self.index, entry.at),
         };
+        self.note_taken(&run.given);
         self.note_session_run(&start.run, &run);
         self.note_telling(&start.run, &run);
         self.runs.insert(start.run.clone(), run);
@@ -263,6 +264,7 @@ impl Facts {
             Start::Refused => {
                 run.state = RunState::Refused;
                 self.forget_session_run(&started.run);
+                self.note_untaken(&started.run);
                 self.on_turn_failed(&started.run);
             }
             Start::Unknown => run.start_unknown = true,
@@ -316,6 +318,7 @@ impl Facts {
         let origins = self.origins_of(&markers);
         self.note_steered(&id, &markers);
         self.note_interaction(&id, &markers);
+        self.note_taken(&markers);
         let Some(run) = self.runs.get_mut(&id) else {
             return;
         };

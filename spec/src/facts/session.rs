@@ -3,7 +3,7 @@
 use super::{BornAs, Facts, Role, RunFacts, RunState};
 use crate::address::Address;
 use crate::address::Place;
-use crate::effect::{Drop, Memory};
+use crate::effect::{Drop, Memory, Report};
 use crate::id::{CallId, Marker, MessageId, PersonId, RunId, SessionKey, Text};
 use crate::stimulus::{Author, Call, Inbound};
 use crate::time::Time;
@@ -202,6 +202,47 @@ impl Facts {
             .filter(|m| m.message == drop.message)
         {
             message.dropped = true;
+        }
+        let messages = &self.messages;
+        self.untaken
+            .retain(|marker| !messages.get(marker).is_some_and(|message| message.dropped));
+    }
+
+    /// A run did not start: the messages it was asked to take still wait.
+    pub(super) fn note_untaken(&mut self, run: &RunId) {
+        let Some(run) = self.runs.get(run) else {
+            return;
+        };
+        let refused = |run: &RunId| {
+            let run = self.runs.get(run);
+            run.is_some_and(|run| run.state == RunState::Refused)
+        };
+        for marker in &run.given {
+            if let Some(message) = self.messages.get(marker)
+                && message.wants_answer
+                && !message.dropped
+                && message.runs.iter().all(refused)
+            {
+                self.untaken.insert(marker.clone());
+            }
+        }
+    }
+
+    /// Messages were taken by a run, or something was said of them.
+    pub(super) fn note_taken(&mut self, markers: &[Marker]) {
+        if !self.untaken.is_empty() {
+            for marker in markers {
+                self.untaken.remove(marker);
+            }
+        }
+    }
+
+    pub(super) fn note_said_failed(&mut self, report: &Report) {
+        if let Report::Failed { run, .. } = report
+            && let Some(run) = self.runs.get(run)
+        {
+            let given = run.given.clone();
+            self.note_taken(&given);
         }
     }
 

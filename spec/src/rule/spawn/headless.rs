@@ -287,7 +287,10 @@ impl Checker for Output {
             let send = &facts.calls[&reply.send];
             let excused = reply.crashes != self.crashes
                 || send.status() == Some("accepted")
-                || send.session.as_ref().is_none_or(|key| forgot(key, facts));
+                || send
+                    .session
+                    .as_ref()
+                    .is_none_or(|key| forgot(key, send.made.1, facts));
             if reply.heard {
                 sink.witness();
             } else if !excused {
@@ -307,9 +310,11 @@ impl Checker for Output {
     }
 }
 
-fn forgot(key: &SessionKey, facts: &Facts) -> bool {
-    let session = facts.sessions.get(key);
-    session.is_none_or(|session| session.deleted || session.told_to_forget)
+/// Whether whoever sent something forgot it since.
+fn forgot(key: &SessionKey, sent: Time, facts: &Facts) -> bool {
+    facts.sessions.get(key).is_none_or(|session| {
+        session.deleted || session.told_to_forget || session.started_at > Some(sent)
+    })
 }
 
 impl Output {
@@ -346,7 +351,13 @@ impl Output {
         }
     }
 
-    fn on_deliver(&self, deliver: &Deliver, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+    fn on_deliver(&mut self, deliver: &Deliver, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        // A notice of failure quotes what was sent.
+        for reply in self.replies.values_mut().filter(|reply| !reply.heard) {
+            let send = &facts.calls[&reply.send];
+            reply.heard = send.origins.contains(&deliver.to)
+                && send.own.iter().any(|own| entry.markers.contains(own));
+        }
         let Some(born) = facts
             .carrier(&entry.markers)
             .and_then(|marker| facts.born.get(marker))
