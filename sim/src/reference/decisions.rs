@@ -334,8 +334,12 @@ pub trait Decisions {
     }
 
     /// The session a message reaches: that of the binding, else the conversation's own.
-    fn routes_to(&self, bound: Option<&SessionKey>, own: SessionKey) -> SessionKey {
-        bound.cloned().unwrap_or(own)
+    fn routes_to(
+        &self,
+        bound: Option<&SessionKey>,
+        own: impl FnOnce() -> SessionKey,
+    ) -> SessionKey {
+        bound.cloned().unwrap_or_else(own)
     }
 
     /// Whether a message is for the gateway; else why not.
@@ -627,6 +631,11 @@ pub trait Decisions {
             | Lost::Sent => Recovery::EndLost,
             Lost::Unasked => Recovery::Forget,
         }
+    }
+
+    /// Whether the turns that wait behind another survive a restart.
+    fn queue_survives(&self) -> bool {
+        true
     }
 
     /// Whether label and route of a session survive a reset.

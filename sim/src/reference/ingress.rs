@@ -48,11 +48,7 @@ impl<D: Decisions> Reference<D> {
     ) {
         let target = bound.and_then(|number| self.state.bindings.get(&number));
         let target = target.map(|binding| binding.key.clone());
-        let own = if target.is_some() {
-            SessionKey::default()
-        } else {
-            self.own_session(inbound)
-        };
+        let own = || self.own_session(inbound);
         let key = self.decisions.routes_to(target.as_ref(), own);
         self.open_session(&key);
         if let Some(number) = bound.filter(|_| target.as_ref() == Some(&key)) {

@@ -40,6 +40,10 @@ impl<D: Decisions> Reference<D> {
     fn recover(&mut self, open: &Open) {
         self.end_disabled_bindings();
         self.reschedule_bindings();
+        if !self.decisions.queue_survives() {
+            let runs = &mut self.state.runs;
+            runs.retain(|_, run| run.state != Progress::Queued);
+        }
         let lives = |number: &u64| {
             let id = keys::run_id(*number);
             open.alive.contains(&id)
