@@ -29,7 +29,7 @@ fn main() {
         "every_rule_leads_a_broken_gateway",
         every_rule_leads,
     ));
-    trials.push(Trial::test("every_rule_is_put_to_the_test", || {
+    trials.push(Trial::test("every_rule_is_put_to_the_test", move || {
         every_rule_is_tested(named)
     }));
     trials.push(Trial::test("no_id_is_taken_twice", no_id_is_taken_twice));

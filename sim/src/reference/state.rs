@@ -254,8 +254,8 @@ pub(super) struct Look {
 pub(super) struct Probing {
     pub binding: u64,
     pub address: Address,
-    /// Whether a pass goes on after it.
-    pub pass: bool,
+    /// What the pass knew of the binding before it waited, where one goes on after it.
+    pub pass: Option<Times>,
 }
 
 /// What waits for a time.

@@ -8,7 +8,7 @@ use moorline_spec::stimulus::{ThreadProbed, ThreadState};
 use moorline_spec::time::{Span, Time};
 
 use super::Reference;
-use super::decisions::Decisions;
+use super::decisions::{Decisions, Times};
 use super::state::{Look, Probing};
 
 impl<D: Decisions> Reference<D> {
@@ -57,7 +57,7 @@ impl<D: Decisions> Reference<D> {
     }
 
     fn is_probing(&self) -> bool {
-        self.state.probes.values().any(|probe| probe.pass)
+        self.state.probes.values().any(|probe| probe.pass.is_some())
     }
 
     /// Looks at those bindings only whose deadline, as last known, has come.
@@ -80,25 +80,22 @@ impl<D: Decisions> Reference<D> {
     /// The pass goes on to its next binding, as it is at this moment; it waits for each probe.
     fn go_on(&mut self) {
         while let Some(look) = self.state.pass.pop_front() {
+            if self.end_if_lapsed(look.number, &look.snapshot) {
+                continue;
+            }
             let Some(binding) = self.state.bindings.get(&look.number) else {
                 continue;
             };
-            let times = self.decisions.sweeps_by(&look.snapshot, &binding.times);
-            let lapse = self.decisions.lapse(&times, self.limits(binding));
-            if let Some((_, lapse)) = lapse.filter(|&(at, _)| at <= self.now) {
-                self.end_by_lapse(look.number, lapse);
-                continue;
-            }
             if self.state.session(&binding.key).is_none() {
                 self.unbind(look.number, UnboundBecause::Deleted);
             } else if binding.address.thread.is_some() {
                 let address = binding.address.clone();
-                return self.probe(look.number, address, true);
+                return self.probe(look.number, address, Some(look.snapshot));
             }
         }
     }
 
-    fn probe(&mut self, binding: u64, address: Address, pass: bool) {
+    fn probe(&mut self, binding: u64, address: Address, pass: Option<Times>) {
         self.state.requests_made += 1;
         let request = RequestId::from(self.name('q', self.state.requests_made));
         self.out.push(Effect::ProbeThread(ProbeThread {
@@ -127,7 +124,7 @@ impl<D: Decisions> Reference<D> {
             .values()
             .any(|probe| probe.binding == number)
         {
-            self.probe(number, at.clone(), false);
+            self.probe(number, at.clone(), None);
         }
     }
 
@@ -140,9 +137,24 @@ impl<D: Decisions> Reference<D> {
         if let Some(number) = bound.filter(|_| self.decisions.still_meant(same)) {
             self.judge_thread(number, probed.state);
         }
-        if probing.pass {
+        if let Some(snapshot) = probing.pass {
+            self.end_if_lapsed(probing.binding, &snapshot);
             self.go_on();
         }
+    }
+
+    /// Ends a binding that the pass finds lapsed, as it is at this moment.
+    fn end_if_lapsed(&mut self, number: u64, snapshot: &Times) -> bool {
+        let Some(binding) = self.state.bindings.get(&number) else {
+            return false;
+        };
+        let times = self.decisions.sweeps_by(snapshot, &binding.times);
+        let lapse = self.decisions.lapse(&times, self.limits(binding));
+        let Some((_, lapse)) = lapse.filter(|&(at, _)| at <= self.now) else {
+            return false;
+        };
+        self.end_by_lapse(number, lapse);
+        true
     }
 
     pub(super) fn on_thread_changed(&mut self, at: &Address, state: ThreadState) {
