@@ -127,6 +127,16 @@ impl StillOwed {
     }
 
     fn on_crash(&mut self, lost: &[RunId], facts: &Facts) {
+        // A turn that waited behind another is seen by nobody; that somebody waits for it is.
+        for (child, completion) in &facts.completions {
+            if completion.settled.is_none() && completion.turns.is_empty() {
+                self.set_back(
+                    child,
+                    facts,
+                    "the gateway died before anybody was told of it",
+                );
+            }
+        }
         for delivery in facts.deliveries.values() {
             if delivery.state == DeliveryState::Untold {
                 self.set_back_all(
