@@ -373,9 +373,11 @@ impl Maker {
             .chance
             .percent(60)
             .then(|| usize::try_from(self.chance.below(40)).expect("a count fits"));
+        let torn = effects.is_some() && self.chance.percent(30);
         Verb::Crash(Crash {
             effects,
             runs,
+            torn,
             ..Crash::default()
         })
     }

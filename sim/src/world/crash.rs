@@ -211,6 +211,7 @@ impl<'s> World<'s> {
         let mut after = None;
         for effect in effects.drain(..) {
             if cuts && let Some(crash) = self.before(&effect) {
+                self.tear(crash, &effect);
                 self.crash(crash);
                 return;
             }
@@ -228,11 +229,23 @@ impl<'s> World<'s> {
         }
     }
 
+    /// A record that was being written when the gateway died may be there in half. The next life
+    /// finds it once; a log that was opened again has lost it.
+    fn tear(&mut self, crash: &Crash, begun: &Effect) {
+        let Effect::Persist(persist) = begun else {
+            return;
+        };
+        if !crash.torn {
+            return;
+        }
+        let half = persist.record.chars().count() / 2;
+        let half: String = persist.record.chars().take(half).collect();
+        self.torn = Some(half.into());
+    }
+
     /// The crash that falls before an effect.
     fn before(&mut self, effect: &Effect) -> Option<&'s Crash> {
-        if self.crashes.effects == 0
-            && let Some(crash) = self.crash_at_count()
-        {
+        if let Some(crash) = self.crash_at_count(true) {
             return Some(crash);
         }
         let anchor = anchor_of(effect)?;
@@ -244,11 +257,8 @@ impl<'s> World<'s> {
         let trace::What::Effect(effect) = &self.trace.entries.get(at)?.what else {
             return None;
         };
-        let by_count = self.crashes.effects;
         let anchor = anchor_of(effect);
-        if by_count > 0
-            && let Some(crash) = self.crash_at_count()
-        {
+        if let Some(crash) = self.crash_at_count(false) {
             return Some(crash);
         }
         self.crash_after(anchor?, |world, of| {
@@ -259,13 +269,14 @@ impl<'s> World<'s> {
         })
     }
 
-    fn crash_at_count(&mut self) -> Option<&'s Crash> {
+    /// The crash that falls after as many effects as there were; one that tears a record waits for
+    /// the next effect to begin.
+    fn crash_at_count(&mut self, beginning: bool) -> Option<&'s Crash> {
         let count = CrashPoint::Effects(self.crashes.effects);
-        let index = self
-            .crashes
-            .left
-            .iter()
-            .position(|pending| pending.point == count)?;
+        let index = self.crashes.left.iter().position(|pending| {
+            let due = beginning == (pending.crash.torn || self.crashes.effects == 0);
+            pending.point == count && due
+        })?;
         Some(self.crashes.left.remove(index).crash)
     }
 

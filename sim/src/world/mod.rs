@@ -175,6 +175,8 @@ struct World<'s> {
     told: Vec<Stimulus>,
     marks: Vec<(Vec<Marker>, Vec<Marker>)>,
     persisted: Vec<Text>,
+    /// The half of a record that was being written when the gateway died.
+    torn: Option<Text>,
     config: Arc<Value>,
     agents: Arc<[AgentId]>,
     healed: Option<Time>,
@@ -219,6 +221,7 @@ impl<'s> World<'s> {
             told: Vec::new(),
             marks: Vec::new(),
             persisted: Vec::new(),
+            torn: None,
             config: Arc::new(scenario.config.clone()),
             agents: scenario.agents.as_slice().into(),
             healed: None,
@@ -270,7 +273,12 @@ impl<'s> World<'s> {
             channels: Arc::clone(&self.places.channels),
             agents: Arc::clone(&self.agents),
             restored,
-            disk: self.persisted.clone(),
+            disk: self
+                .persisted
+                .iter()
+                .cloned()
+                .chain(self.torn.take())
+                .collect(),
             alive: std::mem::take(&mut self.alive),
             state_dir: None,
         })

@@ -227,6 +227,9 @@ impl StepForm {
                 crash.effects.is_some(),
                 crash.reply_withheld,
             ];
+            if crash.torn && crash.effects.is_none() {
+                return Err("a crash tears a record only after a number of `effects`".to_owned());
+            }
             return match (needs_run, one.into_iter().filter(|&given| given).count()) {
                 (true, _) => Err("a crash at an anchor needs `of`, the run's name".to_owned()),
                 (false, 0 | 1) => Ok(Verb::Crash(crash)),

@@ -162,6 +162,9 @@ pub struct Crash {
     /// but what it wrote to its own disk.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reply_withheld: bool,
+    /// With `effects`: it falls while the next effect begins; of a record, half reaches the disk.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub torn: bool,
     /// How long it stays down; a second if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub down: Option<Span>,
