@@ -4,12 +4,12 @@
 //! Where the outside cannot tell an instant exactly, both ends of what is possible are kept, and
 //! nobody is blamed for what lies between them.
 
-use super::{BindingCommand, Facts, Role};
+use super::{BindingCommand, Facts, Role, Settled};
 use crate::address::Address;
 use crate::channel::Placement;
 use crate::config::Limits;
 use crate::effect::{OpenThread, ProbeThread, UnboundBecause};
-use crate::id::{CallId, RunId, SessionKey};
+use crate::id::{CallId, Marker, RunId, SessionKey};
 use crate::profile::{ArchivedThread, MaxAgeFrom};
 use crate::stimulus::{
     Author, Call, Caller, Inbound, Opened, ThreadOpened, ThreadProbed, ThreadState,
@@ -155,7 +155,8 @@ impl Facts {
     pub(super) fn on_open_thread(&mut self, open: &OpenThread) {
         // The call it belongs to: the oldest that waits and has no thread yet.
         let waiting = self.calls.iter_mut().filter(|(_, call)| {
-            call.method == "sessions_spawn" && call.answer.is_none() && !call.asked_thread
+            let waits = call.answer.is_none() && call.life == self.lives;
+            call.method == "sessions_spawn" && waits && !call.asked_thread
         });
         let call = waiting.min_by_key(|(_, call)| call.made).map(|(id, call)| {
             call.asked_thread = true;
@@ -182,7 +183,14 @@ impl Facts {
         let Some(call) = self.calls.get(id) else {
             return;
         };
-        if call.method != "sessions_spawn" || !call.is_accepted() || call.by == Caller::Plugin {
+        if call.method != "sessions_spawn" || call.by == Caller::Plugin {
+            return;
+        }
+        if !call.is_accepted() {
+            // Whoever asked knows by the answer that nothing came of it.
+            if let Some(run) = call.run.clone() {
+                self.settle_completion(&run, Settled::Failed);
+            }
             return;
         }
         let given = call
@@ -210,6 +218,8 @@ impl Facts {
         };
         let made = (call.made.1, self.now);
         let configured = self.config.binding_limits(&address);
+        let heard = |(at, when): &(Address, Time)| *at == address && made.0 <= *when;
+        let unsure = self.early_commands.iter().any(heard);
         self.end_bindings(
             |binding| binding.address == address,
             UnboundBecause::Replaced,
@@ -222,7 +232,7 @@ impl Facts {
             age_from: made,
             touched: made,
             limits: configured,
-            unsure: false,
+            unsure,
             cause: None,
             ended: None,
             stale_due: None,
@@ -283,18 +293,29 @@ impl Facts {
         self.give_cause(|binding| binding.address == *at, reason);
     }
 
-    /// An administrator resets or deletes a session, which reaches those below it too.
+    /// A session is reset, deleted or killed, which reaches those below it too.
     pub(super) fn on_call_against_bindings(&mut self, call: &Call) {
-        let param = |name: &str| call.params.get(name).and_then(|value| value.as_str());
+        if self.bindings.is_empty() {
+            return;
+        }
+        let text = |name: &str| call.params.get(name).and_then(|value| value.as_str());
         let (reason, key) = match call.method.as_str() {
-            "sessions.reset" => (UnboundBecause::Reset, param("key")),
-            "sessions.delete" => (UnboundBecause::Deleted, param("key")),
-            "subagents" if param("action") == Some("kill") => {
-                (UnboundBecause::Killed, param("target"))
+            "sessions.reset" => (UnboundBecause::Reset, text("key")),
+            "sessions.delete" => (UnboundBecause::Deleted, text("key")),
+            "subagents" if text("action") == Some("kill") => {
+                (UnboundBecause::Killed, text("target"))
             }
             _ => return,
         };
-        let Some(key) = key.map(SessionKey::from) else {
+        let known = key
+            .map(SessionKey::from)
+            .filter(|key| self.sessions.contains_key(key));
+        // A target by another name may be any child of whoever calls.
+        let caller = || match &call.by {
+            Caller::Run(run) => self.runs.get(run).map(|run| run.key.clone()),
+            Caller::Admin | Caller::Plugin => None,
+        };
+        let Some(key) = known.or_else(caller) else {
             return;
         };
         let below: Vec<BindingId> = (0..self.bindings.len())
@@ -357,19 +378,39 @@ impl Facts {
         }
     }
 
+    /// A message arrives in a bound conversation: some touch the binding now, some when a run is
+    /// given the message.
+    pub(super) fn on_bound_inbound(&mut self, inbound: &Inbound, marker: Option<&Marker>) {
+        let message = marker.and_then(|marker| self.messages.get(marker));
+        let wanted = message.is_some_and(|message| message.wants_answer && !message.is_command());
+        if !wanted || !inbound.authorised {
+            return;
+        }
+        let now = self.now;
+        if let Some((id, _)) = self.binding_at(&inbound.at) {
+            self.bindings[id].touch(now, now, false);
+        }
+    }
+
     /// Somebody gives a command in a bound conversation.
     pub(super) fn on_binding_command(&mut self, inbound: &Inbound) {
         let heard = inbound.author == Author::Person && inbound.authorised;
-        if !heard || self.bindings.is_empty() || !inbound.text.starts_with('/') {
+        if !heard || !inbound.text.starts_with('/') {
             return;
         }
         let Some(command) = BindingCommand::read(&inbound.text) else {
             return;
         };
+        let now = self.now;
+        let spawning =
+            |call: &super::CallFacts| call.method == "sessions_spawn" && call.answer.is_none();
+        if self.calls.values().any(spawning) {
+            // What is bound before the answer may have heard it already.
+            self.early_commands.push((inbound.at.clone(), now));
+        }
         let Some((id, bound)) = self.binding_at(&inbound.at) else {
             return;
         };
-        let now = self.now;
         let may_be_over = bound.earliest_lapse().is_some_and(|due| due <= now);
         let (key, account) = (bound.key.clone(), bound.address.account.clone());
         let age_from_command = match self.profile.dials.max_age_from {
@@ -430,8 +471,9 @@ impl Facts {
         self.probes.clear();
         self.threads_asked.clear();
         self.life_began = now;
+        self.early_commands.clear();
+        let died = self.died.take().unwrap_or(now);
         if !std::mem::take(&mut self.stopped) {
-            let died = self.died.take().unwrap_or(now);
             for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
                 binding.lose_touches(died);
             }

@@ -79,6 +79,8 @@ pub struct Facts {
     pub probes: FxHashMap<RequestId, Address>,
     /// When the present life began.
     pub life_began: Time,
+    /// Commands to bindings that were given while a spawn waited, and where.
+    early_commands: Vec<(Address, Time)>,
     /// Whether the present life was told to stop.
     stopped: bool,
     /// When the last life died, until the next begins.
@@ -121,6 +123,7 @@ impl Facts {
             binding_news: Vec::new(),
             probes: FxHashMap::default(),
             life_began: Time::ZERO,
+            early_commands: Vec::new(),
             stopped: false,
             died: None,
             deliveries: FxHashMap::default(),
@@ -165,6 +168,7 @@ impl Facts {
             Stimulus::Open(open) => self.on_open(open),
             Stimulus::Inbound(inbound) => {
                 self.on_inbound(inbound, entry);
+                self.on_bound_inbound(inbound, entry.own.first());
                 self.on_binding_command(inbound);
             }
             Stimulus::InternalTurn(turn) => self.on_internal_turn(turn, entry),
@@ -223,7 +227,7 @@ impl Facts {
     }
 
     fn on_open(&mut self, open: &Open) {
-        self.on_life(open);
+        self.on_life_after(&open.alive);
         self.lives += 1;
         self.config = Config::read(&open.config).unwrap_or_default();
         self.calendar = Calendar::new(&open.starts_at, &open.timezone).ok();

@@ -95,7 +95,10 @@ impl Facts {
                     let thread = call.and_then(|call| call.thread.as_ref());
                     (call.and_then(|call| call.run.as_ref()), thread)
                 }
-                _ => (born.run(), None),
+                BornAs::Message { .. }
+                | BornAs::Internal
+                | BornAs::Progress(_)
+                | BornAs::LastWords(_) => (born.run(), None),
             };
             let run = run.and_then(|run| self.runs.get(run));
             thread == Some(at) || run.is_some_and(|run| self.was_bound(&run.key, at))

@@ -6,7 +6,7 @@ use crate::address::Address;
 use crate::effect::Report;
 use crate::id::{CallId, Marker, RunId, SessionKey};
 use crate::profile::NoReply;
-use crate::stimulus::{Caller, Open, Outcome, RunEnded};
+use crate::stimulus::{Caller, Outcome, RunEnded};
 use crate::time::Time;
 use crate::trace::Entry;
 use crate::verdict::Debt;
@@ -280,6 +280,16 @@ impl Facts {
             self.settle_reply(old, Settled::Resumed(id.clone()));
             self.settle_completion(old, Settled::Resumed(id.clone()));
         }
+        if let Role::Chat(marker) = &run.role {
+            // Its message is in new hands, whether that is said or not.
+            let runs = self.messages.get(marker).map(|m| m.runs.clone());
+            for old in runs.unwrap_or_default() {
+                let lost = self.runs.get(&old).map(|old| old.state);
+                if matches!(lost, Some(RunState::Lost | RunState::Refused)) {
+                    self.settle_reply(&old, Settled::Resumed(id.clone()));
+                }
+            }
+        }
         self.note_given(id, &run.given);
         let chat = |marker: &Marker| run.role == Role::Chat(marker.clone());
         let first = |marker: &Marker| {
@@ -375,23 +385,9 @@ impl Facts {
         }
     }
 
-    /// A life after another: what waited for an answer then waits no more, and runs that are not
-    /// said to live are over, though nobody saw the end.
-    pub(super) fn on_life(&mut self, open: &Open) {
-        let live = self.runs.iter().filter(|(_, run)| run.state.is_live());
-        let mut lost: Vec<RunId> = live.map(|(id, _)| id.clone()).collect();
-        lost.retain(|id| !open.alive.contains(id));
-        if open.restored {
-            self.on_end_of_life(&lost);
-        }
-    }
-
-    pub(super) fn on_crash(&mut self, lost: &[RunId]) {
+    /// A life is over: answers in flight die with it.
+    fn end_life(&mut self) {
         self.died = Some(self.now);
-        self.on_end_of_life(lost);
-    }
-
-    fn on_end_of_life(&mut self, lost: &[RunId]) {
         let mut untold = Vec::new();
         for delivery in self.deliveries.values_mut() {
             if delivery.state == DeliveryState::Pending {
@@ -406,13 +402,33 @@ impl Facts {
         for (to, markers, asked) in untold {
             self.on_output_delivered(&to, &markers, (asked, self.now), false);
         }
+        self.steers.retain(|_, steer| steer.outcome.is_some());
         let life = self.lives;
-        for call in self.calls.values_mut().filter(|call| call.answer.is_none()) {
-            // A call is owed an answer by the life it was made in, and by no other.
-            if call.life == life {
-                call.life = 0;
-                self.owed -= 1;
-            }
+        let waiting = self
+            .calls
+            .values()
+            .filter(|call| call.answer.is_none() && call.life == life);
+        self.owed -= waiting.count();
+    }
+
+    /// A new life begins. Whatever did not outlive the last one is over: where nobody saw that one
+    /// die it was stopped, and what was asked for as it died may never have started.
+    pub(super) fn on_life_after(&mut self, alive: &[RunId]) {
+        if self.lives == 0 {
+            return;
+        }
+        let live = self.runs.iter().filter(|(_, run)| run.state.is_live());
+        let mut lost: Vec<RunId> = live
+            .map(|(id, _)| id.clone())
+            .filter(|id| !alive.contains(id))
+            .collect();
+        lost.sort();
+        self.on_crash(&lost);
+    }
+
+    pub(super) fn on_crash(&mut self, lost: &[RunId]) {
+        if self.died.is_none() {
+            self.end_life();
         }
         for id in lost {
             let Some(run) = self.runs.get_mut(id).filter(|run| run.state.is_live()) else {
@@ -420,6 +436,7 @@ impl Facts {
             };
             run.state = RunState::Lost;
             let run = run.clone();
+            self.on_bound_run_ended(id, false);
             let since = (self.index, self.now);
             match &run.role {
                 Role::Child(call) => self.owe_completion(id, call, &run, Outcome::Lost, since),

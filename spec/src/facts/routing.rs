@@ -154,7 +154,8 @@ impl Facts {
     fn follow_route(&mut self, id: BindingId, key: &SessionKey, arrived: Time, standing: Standing) {
         let (now, probing) = (self.now, !self.probes.is_empty());
         let binding = &mut self.bindings[id];
-        let due = binding.latest_lapse();
+        // What was known of it before the message.
+        let due = binding.earliest_lapse();
         if binding.ended.is_some() || binding.made.1 > arrived && binding.key != *key {
             return;
         }

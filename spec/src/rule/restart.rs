@@ -2,7 +2,7 @@
 
 use super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::effect::Effect;
-use crate::facts::{Facts, Owed};
+use crate::facts::{Facts, Owed, RunState};
 use crate::id::RunId;
 use crate::profile::Family;
 use crate::time::Time;
@@ -57,7 +57,14 @@ impl Checker for Converges {
                 let Some(old) = &start.resumes else {
                     return;
                 };
-                if let Some((_, other)) = self.resumed.iter().find(|(run, _)| run == old) {
+                let stands = |other: &RunId| {
+                    facts.runs.get(other).is_some_and(|run| {
+                        !run.start_unknown
+                            && !matches!(run.state, RunState::Refused | RunState::Lost)
+                    })
+                };
+                let mut others = self.resumed.iter();
+                if let Some((_, other)) = others.find(|(run, by)| run == old && stands(by)) {
                     sink.fail(
                         format!("run {} resumes run {old}, as run {other} did", start.run),
                         "what a crash took is resumed once",

@@ -172,7 +172,12 @@ fn said_by_a_turn(
     }
     let posted = completion.turns.iter().find(|turn| {
         let reply = facts.replies.get(*turn);
-        reply.is_some_and(|reply| {
+        // Of a turn that failed, only that news was posted.
+        let well = facts
+            .runs
+            .get(*turn)
+            .is_some_and(|turn| turn.state == RunState::Ended(Outcome::Ok));
+        well && reply.is_some_and(|reply| {
             reply.settled == Some(Settled::Posted) && reply.to.contains(&deliver.to)
         })
     });

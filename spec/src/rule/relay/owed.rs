@@ -6,7 +6,7 @@ use crate::effect::Effect;
 use crate::facts::{Completion, DeliveryState, Facts, Owed, Reply, RunState};
 use crate::id::{Marker, RunId};
 use crate::rule::{Checker, Sink};
-use crate::stimulus::{Start, Steering, Stimulus};
+use crate::stimulus::{Outcome, Start, Steering, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
@@ -205,7 +205,7 @@ impl Checker for StillOwed {
                     );
                 }
             }
-            What::Stimulus(Stimulus::RunEnded(ended)) => {
+            What::Stimulus(Stimulus::RunEnded(ended)) if ended.outcome != Outcome::Ok => {
                 for child in facts.told_by(&ended.run) {
                     let what = "the turn that was told of it did not end well";
                     self.set_back(child, facts, what);
