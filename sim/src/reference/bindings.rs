@@ -8,11 +8,11 @@ use moorline_spec::id::{PersonId, SessionKey, Text};
 use moorline_spec::time::{Span, Time};
 
 use super::Reference;
-use super::decisions::{AfterLapse, Decisions, Lapse, Times, Traffic};
+use super::decisions::{AfterLapse, Lapse, Times, Traffic};
 use super::journal::Dirty;
 use super::state::{Binding, Purpose};
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     /// Ties a conversation to a session; it has one owner.
     pub(super) fn bind(
         &mut self,

@@ -7,7 +7,7 @@ use moorline_spec::id::{RequestId, SessionKey, Text};
 use moorline_spec::stimulus::{Inbound, Opened, ThreadOpened};
 use moorline_spec::time::Span;
 
-use super::decisions::{Decisions, Lapse, Traffic};
+use super::decisions::{Lapse, Traffic};
 use super::journal::Dirty;
 use super::state::{Focus, Purpose, Seen};
 use super::tools::Caller;
@@ -16,7 +16,7 @@ use super::{Reference, keys};
 const USAGE: &str = "Usage: /session idle <duration|off> | /session max-age <duration|off> \
                      (example: /session idle 24h)";
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     /// Whether a message is a command; if so it was obeyed or answered.
     pub(super) fn command(&mut self, inbound: &Inbound, seen: &Seen) -> bool {
         if !inbound.text.trim_start().starts_with('/') {

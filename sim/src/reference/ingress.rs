@@ -5,12 +5,12 @@ use moorline_spec::effect::{Drop, Effect, UnboundBecause};
 use moorline_spec::id::{SessionKey, Text};
 use moorline_spec::stimulus::{Inbound, InternalTurn};
 
-use super::decisions::{Decisions, Hearing, Lapse, Speaking, Traffic};
+use super::decisions::{Hearing, Lapse, Speaking, Traffic};
 use super::journal::Dirty;
 use super::state::{Message, Run, Seen, Turn};
 use super::{Reference, keys};
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     pub(super) fn on_inbound(&mut self, inbound: &Inbound) {
         let bound = self.bound_here(&inbound.at);
         let hearing = Hearing {
@@ -49,7 +49,7 @@ impl<D: Decisions> Reference<D> {
         let target = bound.and_then(|number| self.state.bindings.get(&number));
         let target = target.map(|binding| binding.key.clone());
         let own = || self.own_session(inbound);
-        let key = self.decisions.routes_to(target.as_ref(), own);
+        let key = self.decisions.routes_to(target.as_ref(), &own);
         self.open_session(&key);
         if let Some(number) = bound.filter(|_| target.as_ref() == Some(&key)) {
             self.touch(number, Traffic::Routed);

@@ -48,9 +48,9 @@ use journal::{Dirty, Journal};
 use state::State;
 
 /// A gateway in memory.
-#[derive(Debug)]
-pub struct Reference<D: Decisions = Right> {
-    decisions: D,
+pub struct Reference {
+    /// Behind a pointer: the mechanism is compiled once, however many gateways decide wrongly.
+    decisions: Box<dyn Decisions>,
     dials: Dials,
     config: Config,
     channels: Arc<[Channel]>,
@@ -71,18 +71,16 @@ pub struct Reference<D: Decisions = Right> {
     early: Vec<Effect>,
 }
 
-impl Reference<Right> {
+impl Reference {
     /// A gateway that keeps the promises of a profile.
     pub fn new(profile: &Profile) -> Self {
         Self::with(profile, Right)
     }
-}
 
-impl<D: Decisions> Reference<D> {
     /// A gateway that takes these decisions in place of the right ones.
-    pub fn with(profile: &Profile, decisions: D) -> Self {
+    pub fn with(profile: &Profile, decisions: impl Decisions + 'static) -> Self {
         Self {
-            decisions,
+            decisions: Box::new(decisions),
             dials: profile.dials.clone(),
             config: Config::default(),
             channels: Arc::from([]),
@@ -213,7 +211,7 @@ impl<D: Decisions> Reference<D> {
     }
 }
 
-impl<D: Decisions> Gateway for Reference<D> {
+impl Gateway for Reference {
     type Error = Infallible;
 
     fn handle(

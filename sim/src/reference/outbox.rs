@@ -7,7 +7,7 @@ use moorline_spec::id::{DeliveryId, Text};
 use moorline_spec::stimulus::{Delivered, Receipt};
 use moorline_spec::time::{Span, Time};
 
-use super::decisions::{Again, Decisions, Doubt, Traffic};
+use super::decisions::{Again, Doubt, Traffic};
 use super::journal::Dirty;
 use super::state::{Failure, Post, Purpose, Timer};
 use super::{Reference, keys};
@@ -15,7 +15,7 @@ use super::{Reference, keys};
 /// How many failures `subagents` can show.
 const FAILURES_MAX: usize = 1_000;
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     /// A text sets out to an address.
     pub(super) fn post(
         &mut self,

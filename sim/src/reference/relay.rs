@@ -7,12 +7,12 @@ use moorline_spec::id::{SessionKey, SteerId, Text};
 use moorline_spec::stimulus::{Outcome, Steered, Steering};
 use serde_json::json;
 
-use super::decisions::{Asker, Busy, Decisions, Handing, Mode, Next, Untold, WhenBusy};
+use super::decisions::{Asker, Busy, Handing, Mode, Next, Untold, WhenBusy};
 use super::journal::Dirty;
 use super::state::{Debt, Owed, Progress, Purpose, Run, Standing, Steer, Turn};
 use super::{Reference, keys};
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     /// The run that a debt waits for is over; the first end is the one that counts.
     pub(super) fn child_ended(&mut self, number: u64, outcome: Outcome, text: Text) {
         let Some(debt) = self.state.debts.get_mut(&number) else {

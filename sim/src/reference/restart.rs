@@ -4,12 +4,12 @@ use moorline_spec::calendar::Calendar;
 use moorline_spec::effect::{CancelRun, Effect};
 use moorline_spec::stimulus::{Open, Outcome};
 
-use super::decisions::{Decisions, Lost, Recovery};
+use super::decisions::{Lost, Recovery};
 use super::journal::{self, Dirty, Journal};
 use super::state::{Progress, Run, Standing, State, Timer, Turn};
 use super::{Reference, keys};
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     pub(super) fn on_open(&mut self, open: &Open) {
         self.out.clear();
         self.early.clear();

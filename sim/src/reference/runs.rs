@@ -7,7 +7,7 @@ use moorline_spec::stimulus::{Outcome, RunEnded, RunProgress, RunStarted, Start}
 use moorline_spec::time::Span;
 use serde_json::json;
 
-use super::decisions::{Cause, Decisions, Output};
+use super::decisions::{Cause, Output};
 use super::journal::Dirty;
 use super::state::{Progress, Purpose, Run, Timer, Turn};
 use super::{Reference, keys};
@@ -17,7 +17,7 @@ const STARTS_MAX: u32 = 4;
 /// The pause before that.
 const START_PAUSE: Span = Span::secs(2);
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     /// A run waits for its turn, which may have come.
     pub(super) fn enqueue(&mut self, run: Run) -> u64 {
         let number = run.number;

@@ -4,7 +4,6 @@ use moorline_spec::id::{CallId, SessionKey, Text};
 use moorline_spec::time::Span;
 use serde_json::{Value, json};
 
-use super::decisions::Decisions;
 use super::journal::Dirty;
 use super::state::{Debt, Owed, Standing, Timer, Turn};
 use super::tools::Caller;
@@ -13,7 +12,7 @@ use super::{Reference, keys};
 /// How long a sender waits unless it says otherwise.
 const WAIT: Span = Span::secs(30);
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     pub(super) fn send_call(&mut self, call: CallId, caller: &Caller, params: &Value) {
         let Some(message) = params["message"]
             .as_str()

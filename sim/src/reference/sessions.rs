@@ -7,7 +7,7 @@ use moorline_spec::stimulus::Outcome;
 use moorline_spec::time::{Span, Time};
 use serde_json::json;
 
-use super::decisions::{Ages, Decisions};
+use super::decisions::Ages;
 use super::ingress::kind_of;
 use super::journal::Dirty;
 use super::state::{Owed, Progress, Session, Standing};
@@ -16,7 +16,7 @@ use super::{Reference, keys};
 /// The shortest time between two turns of the same hour, on the day that loses one.
 const DAY_MIN: Span = Span::hours(22);
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     /// The session of that key, new where there is none.
     pub(super) fn open_session(&mut self, key: &SessionKey) {
         if self.state.session(key).is_some() {

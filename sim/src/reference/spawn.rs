@@ -10,7 +10,7 @@ use moorline_spec::stimulus::{Opened, Outcome, ThreadOpened};
 use moorline_spec::time::Span;
 use serde_json::{Value, json};
 
-use super::decisions::{Asked, Decisions, Expecting, Mode, Runtime};
+use super::decisions::{Asked, Expecting, Mode, Runtime};
 use super::journal::Dirty;
 use super::state::{ChildOf, Debt, Opening, Owed, Session, Spawn, Standing, Timer, Turn};
 use super::tools::Caller;
@@ -41,7 +41,7 @@ fn forbidden<T>(words: impl Into<String>) -> Result<T, Refusal> {
     Err(("forbidden", words.into()))
 }
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     pub(super) fn spawn_call(&mut self, call: CallId, caller: &Caller, params: &Value) {
         match self.check_spawn(caller, params) {
             Ok(spawn) => self.spawn(call, spawn),

@@ -8,10 +8,10 @@ use moorline_spec::stimulus::{ThreadProbed, ThreadState};
 use moorline_spec::time::{Span, Time};
 
 use super::Reference;
-use super::decisions::{Decisions, Times};
+use super::decisions::Times;
 use super::state::{Look, Probing};
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     /// The first tick at or after an instant; the first of all is one interval after the start.
     fn tick_from(&self, at: Time) -> Time {
         let every = self.dials.sweep_every.0.max(1);

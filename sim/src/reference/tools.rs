@@ -7,7 +7,6 @@ use moorline_spec::profile::Visibility;
 use moorline_spec::stimulus::{Call, Caller as By, Outcome};
 use serde_json::{Value, json};
 
-use super::decisions::Decisions;
 use super::state::{Owed, Standing, Turn};
 use super::{Reference, keys};
 
@@ -24,7 +23,7 @@ pub(super) struct Caller {
     pub origin: Option<Origin>,
 }
 
-impl<D: Decisions> Reference<D> {
+impl Reference {
     pub(super) fn on_call(&mut self, call: &Call) {
         let caller = match &call.by {
             By::Run(run) => match self.calling_run(run) {

@@ -192,7 +192,7 @@ impl Decisions for LapseDeletes {
 struct OwnerHears;
 
 impl Decisions for OwnerHears {
-    fn routes_to(&self, _: Option<&SessionKey>, own: impl FnOnce() -> SessionKey) -> SessionKey {
+    fn routes_to(&self, _: Option<&SessionKey>, own: &dyn Fn() -> SessionKey) -> SessionKey {
         own()
     }
 }
