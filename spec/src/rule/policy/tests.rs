@@ -157,3 +157,24 @@ fn ids_and_the_name_may_differ_and_nothing_else() {
             .starts_with("with every channel renamed, what happens in chat/alice differs")
     );
 }
+
+#[test]
+fn the_order_of_a_list_is_no_difference() {
+    let listed = |channel: &str, sessions: Value| {
+        let key = format!("agent:main:{channel}:alice");
+        let mut tale = Tale::new(json!({}));
+        tale.says(channel, "alice", "m1")
+            .start("a", &key, Fresh, &["m1"])
+            .call("l1", "a", "sessions_list", json!({}))
+            .answer("l1", json!({"status": "ok", "sessions": sessions}))
+            .rests();
+        tale
+    };
+    let one = scenario(json!([{"says": "alice", "text": "hi"}]));
+    let two = nameless::renamed(&one).unwrap();
+    let ours = json!([{"key": "agent:main:chat:alice"}, {"key": CHILD, "label": "coder"}]);
+    let theirs = json!([{"key": CHILD, "label": "coder"}, {"key": "agent:main:x-chat:alice"}]);
+    let (first, second) = (listed("chat", ours), listed("x-chat", theirs));
+    let verdict = nameless::compare(&one, first.trace(), &two, second.trace());
+    assert_eq!(verdict, Verdict::Pass { witnessed: 1 });
+}
