@@ -335,7 +335,7 @@ pub trait Decisions {
 
     /// The session a message reaches: that of the binding, else the conversation's own.
     fn routes_to(&self, bound: Option<&SessionKey>, own: &dyn Fn() -> SessionKey) -> SessionKey {
-        bound.cloned().unwrap_or_else(|| own())
+        bound.cloned().unwrap_or_else(own)
     }
 
     /// Whether a message is for the gateway; else why not.

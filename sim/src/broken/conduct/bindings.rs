@@ -9,6 +9,11 @@ use super::{Broken, deciding};
 use crate::reference::{AfterLapse, Decisions, Lapse, Right, Times, Traffic};
 
 pub(super) fn gateways() -> Vec<Broken> {
+    [limits(), ends()].into_iter().flatten().collect()
+}
+
+/// About when a binding ends.
+fn limits() -> Vec<Broken> {
     vec![
         Broken {
             id: "fixed-lifetime",
@@ -52,6 +57,12 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "Where both limits are on, the later one ends a binding.",
             build: deciding::<LaterLimitWins>,
         },
+    ]
+}
+
+/// About how it ends, and what it means while it holds.
+fn ends() -> Vec<Broken> {
+    vec![
         Broken {
             id: "sweep-judges-its-snapshot",
             rule: "binding.sweep-rereads",

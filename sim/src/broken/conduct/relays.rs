@@ -11,6 +11,11 @@ use crate::reference::{
 };
 
 pub(super) fn gateways() -> Vec<Broken> {
+    [debts(), ways()].into_iter().flatten().collect()
+}
+
+/// About what is still owed.
+fn debts() -> Vec<Broken> {
     vec![
         Broken {
             id: "completion-needs-thread",
@@ -48,6 +53,12 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "A completion is settled by a turn that was told of it and failed.",
             build: deciding::<FailedTurnForgotten>,
         },
+    ]
+}
+
+/// About the ways to whoever asked, and what a restart leaves of them.
+fn ways() -> Vec<Broken> {
+    vec![
         Broken {
             id: "refused-steer-forgotten",
             rule: "relay.busy-requester",
