@@ -213,6 +213,7 @@ impl Facts {
         call.answer = Some(answer.result.clone());
         call.answered = Some((self.index, self.now));
         self.note_admin_answer(&answer.call);
+        self.note_spawn_answer(&answer.call);
         self.on_spawn_answered(&answer.call);
     }
 

@@ -29,10 +29,12 @@ pub struct SessionFacts {
     /// Something that ends its incarnation was asked for since its last run: `/new`, `/reset`, a
     /// reset or a delete.
     pub told_to_forget: bool,
-    /// When that was.
-    pub told_at: Option<Time>,
+    /// The entry in which it was, and when.
+    pub told_at: Option<(usize, Time)>,
     /// It was deleted since its last run.
     pub deleted: bool,
+    /// Nobody can tell which memory it has: a fresh start of it was lost.
+    pub uncertain: bool,
     /// The state before the run that was asked for last, for checkers to compare with.
     pub before: Option<Box<SessionBefore>>,
 }
@@ -179,10 +181,10 @@ impl Facts {
     }
 
     fn tell_to_forget(&mut self, key: &str) {
-        let now = self.now;
+        let (index, now) = (self.index, self.now);
         if let Some(session) = self.sessions.get_mut(key) {
             session.told_to_forget = true;
-            session.told_at.get_or_insert(now);
+            session.told_at.get_or_insert((index, now));
             session.written_to = now;
         }
     }
@@ -271,6 +273,20 @@ impl Facts {
         }
     }
 
+    /// A spawn was refused: the session that may have been made for it is gone.
+    pub(super) fn note_spawn_answer(&mut self, call: &CallId) {
+        let Some(call) = self.calls.get(call) else {
+            return;
+        };
+        let refused = call.method == "sessions_spawn" && !call.is_accepted();
+        let run = call.run.as_ref().and_then(|run| self.runs.get(run));
+        if let Some(key) = run.filter(|_| refused).map(|run| run.key.clone())
+            && let Some(session) = self.sessions.get_mut(&key)
+        {
+            session.deleted = true;
+        }
+    }
+
     /// An administrator's call was answered: what was deleted is gone from here on.
     pub(super) fn note_admin_answer(&mut self, call: &CallId) {
         let Some(call) = self.calls.get(call) else {
@@ -294,32 +310,43 @@ impl Facts {
         let now = self.now;
         let mut arrived = None;
         if let Role::Chat(marker) = &run.role {
-            arrived = self.messages.get(marker).map(|message| message.arrived.1);
+            arrived = self.messages.get(marker).map(|message| message.arrived);
         }
         let session = self.sessions.entry(run.key.clone()).or_default();
+        let told_at = session.told_at.map(|(_, at)| at);
         let last = session.runs.last().and_then(|run| self.runs.get(run));
-        let uncertain = last.is_some_and(|run| {
+        let unsure = last.is_some_and(|run| {
             let refused = run.state == RunState::Refused && session.started_at.is_none();
-            let unsure = run.state == RunState::Lost || run.start_unknown || refused;
-            run.memory != Memory::Continue && unsure
+            let lost = run.state == RunState::Lost || run.start_unknown || refused;
+            run.memory != Memory::Continue && lost
         });
+        let uncertain = std::mem::take(&mut session.uncertain) || unsure;
         session.before = Some(Box::new(session.as_before(uncertain)));
         if run.memory != Memory::Continue || !session.as_before(false).is_known() {
             session.started_at = Some(now);
-            session.started_from = session.told_at.or(arrived).or(Some(now));
+            session.started_from = told_at.or(arrived.map(|(_, at)| at)).or(Some(now));
             session
                 .runs
                 .retain(|run| self.runs.get(run).is_some_and(|run| run.state.is_live()));
         }
-        session.told_to_forget = false;
-        session.told_at = None;
+        // A command waits its turn behind messages that came before it.
+        let still_told = session.told_at.is_some_and(|told| match arrived {
+            Some(arrived) => arrived.0 < told.0,
+            None => run.memory == Memory::Continue,
+        });
+        if !still_told {
+            session.told_to_forget = false;
+            session.told_at = None;
+        }
         session.deleted = false;
         session.written_at = now;
         session.written_to = now;
         session.runs.push(id.clone());
         if let Role::Chat(marker) = &run.role {
             session.interacted_at = Some(now);
-            session.interacted_from = session.interacted_from.max(arrived.or(Some(now)));
+            session.interacted_from = session
+                .interacted_from
+                .max(arrived.map(|(_, at)| at).or(Some(now)));
             self.note_message_run(id, marker, &run.key);
         }
         // Further messages that were collected into one run.
@@ -347,6 +374,7 @@ impl Facts {
             session.started_from = before.started_from;
             session.told_to_forget |= before.told_to_forget;
             session.deleted |= before.deleted;
+            session.uncertain |= before.uncertain;
             // The interaction happened, whatever became of the run.
         }
     }

@@ -8,7 +8,7 @@ use super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::address::Address;
 use crate::effect::{Effect, Report};
 use crate::facts::{Facts, Role, RunState};
-use crate::id::{Marker, MessageId, RunId, SteerId};
+use crate::id::{Marker, MessageId, RunId, SessionKey, SteerId};
 use crate::profile::Family;
 use crate::stimulus::{Steering, Stimulus};
 use crate::time::Time;
@@ -199,9 +199,9 @@ impl Once {
 #[derive(Default)]
 struct Fifo {
     waiting: BTreeMap<Identity, Waiting>,
-    /// For each conversation, the latest-arrived message that a run was given: its arrival and
-    /// its marker.
-    newest: BTreeMap<Address, (usize, Marker)>,
+    /// For each conversation and session, the latest-arrived message that a run was given: when it
+    /// first came, and its marker.
+    newest: BTreeMap<(Address, SessionKey), (usize, Marker)>,
     /// Runs that were told to stop.
     cancelled: Vec<RunId>,
     rested: bool,
@@ -210,6 +210,8 @@ struct Fifo {
 struct Waiting {
     marker: Marker,
     arrived: (usize, Time),
+    /// When it last came again before it was worked on.
+    again: (usize, Time),
     /// It arrived while its session was busy.
     busy: bool,
     /// A run was asked to take it.
@@ -246,7 +248,7 @@ impl Checker for Fifo {
             }
             What::World(World::Crashed { .. }) => {
                 for message in self.waiting.values_mut() {
-                    message.taken_by_crash |= message.arrived.1 == entry.at && !message.tried;
+                    message.taken_by_crash |= message.again.1 == entry.at && !message.tried;
                 }
             }
             What::World(World::Rest(rest)) => self.rested = *rest != Rest::OutOfWakes,
@@ -313,14 +315,15 @@ impl Fifo {
         let waiting = self.waiting.entry(identity).or_insert_with(|| Waiting {
             marker: marker.clone(),
             arrived,
+            again: arrived,
             busy,
             tried: false,
             noticed: false,
             taken_by_crash: false,
         });
-        // What comes again before it was worked on has its place where it came last.
+        // What comes again before it was worked on may have its place where it came last.
         if !waiting.tried {
-            waiting.arrived = arrived;
+            waiting.again = arrived;
             waiting.taken_by_crash = false;
         }
     }
@@ -359,18 +362,22 @@ impl Fifo {
             };
             waiting.tried = true;
             let at = &identity.0;
-            match self.newest.get(at) {
-                Some((newest, first)) if *newest > waiting.arrived.0 && marker == latest => {
+            let Some(key) = facts.runs.get(run).map(|run| run.key.clone()) else {
+                continue;
+            };
+            let queue = (at.clone(), key);
+            match self.newest.get(&queue) {
+                Some((newest, first)) if *newest > waiting.again.0 && marker == latest => {
                     let (name, first) = (marker.in_text(), first.in_text());
                     sink.fail(
                         format!("message {name} of {at} is given to run {run} after message {first}, which arrived later"),
                         format!("message {name} is given to a run before message {first}"),
                     );
                 }
-                Some((newest, _)) if *newest > waiting.arrived.0 => (),
+                Some((newest, _)) if *newest > waiting.again.0 => (),
                 _ => {
                     self.newest
-                        .insert(at.clone(), (waiting.arrived.0, marker.clone()));
+                        .insert(queue, (waiting.arrived.0, marker.clone()));
                     if waiting.busy {
                         sink.witness();
                     }

@@ -20,7 +20,7 @@ pub(super) fn rule() -> Rule {
                per-account-channel-peer) and identity links.",
         sources: &["S-57", "I-12"],
         dials: &[],
-        sees: &[Kind::StartRun],
+        sees: &[Kind::Open, Kind::ConfigChanged, Kind::StartRun],
         checker: Some(|| Box::new(Scope::default())),
         relation: None,
     }
@@ -30,6 +30,8 @@ pub(super) fn rule() -> Rule {
 #[derive(Default)]
 struct Scope {
     under: Option<(DmScope, BTreeMap<String, Vec<String>>)>,
+    /// The entry since which that configuration is in force.
+    since: usize,
     seen: BTreeMap<(AgentId, Address), Seen>,
     /// Pairs that were compared already; each is one witness.
     compared: BTreeSet<(Address, Address)>,
@@ -44,6 +46,7 @@ struct Seen {
 impl Checker for Scope {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         let What::Effect(Effect::StartRun(start)) = &entry.what else {
+            self.on_configured(facts);
             return;
         };
         let Some(Role::Chat(marker)) = facts.runs.get(&start.run).map(|run| &run.role) else {
@@ -52,17 +55,15 @@ impl Checker for Scope {
         let Some(message) = facts.messages.get(marker) else {
             return;
         };
-        let bound = facts.bindings.iter().any(|b| b.address == message.at);
-        if message.kind != Place::Direct || bound || start.resumes.is_some() {
+        // What is bound goes where it is bound, also where nobody heard that it is.
+        let bound = facts.bindings.iter().any(|b| b.address == message.at)
+            || facts.is_child_session(&start.session_key);
+        if message.kind != Place::Direct
+            || message.arrived.0 < self.since
+            || bound
+            || start.resumes.is_some()
+        {
             return;
-        }
-        let session = &facts.config.session;
-        let unchanged = self.under.as_ref().is_some_and(|(scope, links)| {
-            *scope == session.dm_scope && *links == session.identity_links
-        });
-        if !unchanged {
-            self.under = Some((session.dm_scope, session.identity_links.clone()));
-            self.seen.clear();
         }
         self.compare(&message.at, &message.from, start, facts, sink);
         let seen = Seen {
@@ -76,6 +77,18 @@ impl Checker for Scope {
 }
 
 impl Scope {
+    fn on_configured(&mut self, facts: &Facts) {
+        let session = &facts.config.session;
+        let unchanged = self.under.as_ref().is_some_and(|(scope, links)| {
+            *scope == session.dm_scope && *links == session.identity_links
+        });
+        if !unchanged {
+            self.under = Some((session.dm_scope, session.identity_links.clone()));
+            self.since = facts.index();
+            self.seen.clear();
+        }
+    }
+
     fn compare(
         &mut self,
         at: &Address,

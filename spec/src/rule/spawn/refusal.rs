@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::{Checker, Sink};
 use super::asked::{child_key, is_refused, names, words};
-use crate::effect::{Answer, Effect, StartRun};
+use crate::effect::{Answer, Effect, Memory, StartRun};
 use crate::facts::{CallFacts, Facts, Role, RunState};
 use crate::id::{CallId, RunId, SessionKey};
 use crate::trace::{Entry, What};
@@ -78,7 +78,13 @@ impl Refusal {
                 );
             }
             let its_session = refused.key.as_ref() == Some(&start.session_key);
-            if its_session && matches!(role, Some(Role::Chat(_) | Role::Sent(_))) {
+            // A send may make a session anew, where sends do; that is another rule's affair.
+            let reached = match role {
+                Some(Role::Chat(_)) => true,
+                Some(Role::Sent(_)) => start.memory == Memory::Continue,
+                _ => false,
+            };
+            if its_session && reached {
                 sink.fail(
                     format!(
                         "run {run} is in session {}, which refused spawn {id} would have made",
