@@ -70,8 +70,11 @@ impl Facts {
         }
         let due = binding.latest_lapse();
         if let Some((since, reason)) = &binding.ended {
-            let lapsed = due.is_some_and(|due| due <= arrived) && by_limit(reason);
-            return if lapsed && *since < arrived {
+            // What the gateway says of the end changes nothing where the limit itself is certain.
+            let lapsed = due.is_some_and(|due| {
+                due <= arrived && (*since < arrived || self.takes_effect(due, arrived))
+            });
+            return if lapsed && by_limit(reason) {
                 Standing::Lapsed
             } else {
                 Standing::Open

@@ -6,6 +6,8 @@ mod once;
 mod origin;
 mod owed;
 
+pub(super) use owed::carried;
+
 use super::{Checker, Keyword, Kind, Rule};
 use crate::profile::Family;
 

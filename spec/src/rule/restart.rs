@@ -1,8 +1,9 @@
 //! After a crash.
 
+use super::relay::carried;
 use super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::effect::Effect;
-use crate::facts::{Facts, Owed, RunState};
+use crate::facts::{DeliveryState, Facts, Owed, RunState};
 use crate::id::RunId;
 use crate::profile::Family;
 use crate::time::Time;
@@ -51,6 +52,13 @@ impl Checker for Converges {
                 }
                 for run in facts.owed().iter().filter_map(Owed::run) {
                     self.meet(run, crash);
+                }
+                // In flight is also what was posted, and the gateway was not told.
+                let deliveries = facts.deliveries.values();
+                for delivery in deliveries.filter(|d| d.state == DeliveryState::Untold) {
+                    for run in carried(&delivery.markers, facts) {
+                        self.meet(&run, crash);
+                    }
                 }
             }
             What::Effect(Effect::StartRun(start)) => {

@@ -1,6 +1,6 @@
 //! What is owed arrives, and a setback settles nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::effect::Effect;
 use crate::facts::{Completion, DeliveryState, Facts, Owed, Reply, RunState};
@@ -91,6 +91,8 @@ impl Checker for Liveness {
 pub(super) struct StillOwed {
     /// The last setback of each run whose completion or words are owed.
     setbacks: BTreeMap<RunId, Setback>,
+    /// Runs whose words stand where they belong, which the gateway cannot know.
+    doubted: BTreeSet<RunId>,
 }
 
 struct Setback {
@@ -114,13 +116,20 @@ impl StillOwed {
         }
     }
 
+    /// Nobody told the gateway what came of a text, wherever it stands.
+    fn doubt(&mut self, markers: &[Marker], facts: &Facts) {
+        let carried = carried(markers, facts).into_iter();
+        self.doubted
+            .extend(carried.filter(|run| is_settled(facts, run)));
+    }
+
     /// Another attempt is made.
     fn try_again(&mut self, markers: &[Marker], facts: &Facts, sink: &mut Sink) {
-        if self.setbacks.is_empty() {
+        if self.setbacks.is_empty() && self.doubted.is_empty() {
             return;
         }
         for run in carried(markers, facts) {
-            if self.setbacks.remove(&run).is_some() {
+            if self.setbacks.remove(&run).is_some() | self.doubted.remove(&run) {
                 sink.witness();
             }
         }
@@ -139,6 +148,7 @@ impl StillOwed {
         }
         for delivery in facts.deliveries.values() {
             if delivery.state == DeliveryState::Untold {
+                self.doubt(&delivery.markers, facts);
                 self.set_back_all(
                     &delivery.markers,
                     facts,
@@ -156,7 +166,7 @@ impl StillOwed {
 }
 
 /// The runs whose last words some markers are, and the children they tell of.
-fn carried(markers: &[Marker], facts: &Facts) -> Vec<RunId> {
+pub(in crate::rule) fn carried(markers: &[Marker], facts: &Facts) -> Vec<RunId> {
     let mut runs = facts.told_in(markers);
     let words = markers
         .iter()
@@ -180,7 +190,10 @@ impl Checker for StillOwed {
                     DeliveryState::RefusedForGood | DeliveryState::RefusedForNow => {
                         "its delivery was refused"
                     }
-                    DeliveryState::Unknown => "nobody knows what came of its delivery",
+                    DeliveryState::Unknown => {
+                        self.doubt(&delivery.markers, facts);
+                        "nobody knows what came of its delivery"
+                    }
                     DeliveryState::Pending | DeliveryState::Accepted | DeliveryState::Untold => {
                         return;
                     }
