@@ -1,5 +1,10 @@
 //! A trace seen from one conversation at a time, so that two plays can be compared.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what names no conversation belongs to none, also where it is new"
+)]
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;

@@ -29,7 +29,7 @@ pub struct SessionFacts {
     /// Something that ends its incarnation was asked for since its last run: `/new`, `/reset`, a
     /// reset or a delete.
     pub told_to_forget: bool,
-    /// The entry in which it was, and when.
+    /// The entry in which it last was, and when it first was.
     pub told_at: Option<(usize, Time)>,
     /// It was deleted since its last run.
     pub deleted: bool,
@@ -184,7 +184,8 @@ impl Facts {
         let (index, now) = (self.index, self.now);
         if let Some(session) = self.sessions.get_mut(key) {
             session.told_to_forget = true;
-            session.told_at.get_or_insert((index, now));
+            let first = session.told_at.map_or(now, |(_, first)| first);
+            session.told_at = Some((index, first));
             session.written_to = now;
         }
     }

@@ -25,7 +25,13 @@ pub(super) fn rules() -> Vec<Rule> {
                    at most once, and says so (`resumes`).",
             sources: &["I-28", "DD-026", "DD-027"],
             dials: &[],
-            sees: &[Kind::Inbound, Kind::StartRun, Kind::Steered, Kind::Crashed],
+            sees: &[
+                Kind::Inbound,
+                Kind::StartRun,
+                Kind::Steered,
+                Kind::RunEnded,
+                Kind::Crashed,
+            ],
             checker: Some(|| Box::new(Once::default())),
             relation: None,
         },
@@ -66,6 +72,10 @@ fn identity(facts: &Facts, marker: &Marker) -> Option<Identity> {
 struct Once {
     given: FxHashMap<Identity, Vec<RunId>>,
     replaced: FxHashMap<RunId, RunId>,
+    /// The runs that ended last, and when.
+    ended: (Time, Vec<RunId>),
+    /// Runs that ended as the gateway died: the next life may not know of it.
+    unheard: Vec<RunId>,
 }
 
 impl Checker for Once {
@@ -91,8 +101,21 @@ impl Checker for Once {
             What::Stimulus(Stimulus::Steered(steered)) if steered.outcome == Steering::Taken => {
                 self.on_taken(&steered.steer, facts, sink);
             }
-            // The next life may start what the last one has worked on.
-            What::World(World::Crashed { .. }) if !self.given.is_empty() => sink.witness(),
+            What::Stimulus(Stimulus::RunEnded(ended)) => {
+                if self.ended.0 != entry.at {
+                    self.ended = (entry.at, Vec::new());
+                }
+                self.ended.1.push(ended.run.clone());
+            }
+            What::World(World::Crashed { .. }) => {
+                if self.ended.0 == entry.at {
+                    self.unheard.append(&mut self.ended.1);
+                }
+                // The next life may start what the last one has worked on.
+                if !self.given.is_empty() {
+                    sink.witness();
+                }
+            }
             _ => (),
         }
     }
@@ -101,10 +124,8 @@ impl Checker for Once {
 impl Once {
     /// A run takes the place of another.
     fn replaces(&mut self, old: &RunId, new: &RunId, facts: &Facts, sink: &mut Sink) {
-        let lost = facts
-            .runs
-            .get(old)
-            .is_some_and(|run| run.state == RunState::Lost);
+        let taken = |state| state == RunState::Lost || self.unheard.contains(old);
+        let lost = facts.runs.get(old).is_some_and(|run| taken(run.state));
         let chat = facts
             .runs
             .get(old)
@@ -161,6 +182,9 @@ impl Once {
             };
             let state = match known.state {
                 RunState::Refused => continue,
+                RunState::Ended(_) if resumes == Some(old) && self.unheard.contains(old) => {
+                    continue;
+                }
                 RunState::Lost if resumes == Some(old) || self.replaced.contains_key(old) => {
                     continue;
                 }
@@ -453,6 +477,17 @@ mod tests {
             "ingress.once",
             "message ⟦m1⟧ is given to run b, and was given to run a, which a crash took",
         );
+    }
+
+    #[test]
+    fn an_end_that_died_with_the_gateway_may_be_unheard() {
+        let mut tale = tale();
+        tale.says("chat", "alice", "m1")
+            .start("a", KEY, Fresh, &["m1"])
+            .ends("a", "m1.1")
+            .crash_at_once(&[])
+            .start_resuming("b", KEY, Continue, &["m1"], Some("a"));
+        tale.keeps("ingress.once");
     }
 
     #[test]

@@ -333,6 +333,12 @@ impl Tale {
         self.push(What::Effect(Effect::CancelRun(cancel)), &[], "")
     }
 
+    /// The gateway dies in the instant of what was told last.
+    pub(super) fn crash_at_once(&mut self, lost: &[&str]) -> &mut Self {
+        self.now = self.now - Span::ms(1);
+        self.crash(lost)
+    }
+
     /// The play comes to rest.
     pub(super) fn rests(&mut self) -> &mut Self {
         self.push(What::World(World::Rest(Rest::Settled)), &[], "")

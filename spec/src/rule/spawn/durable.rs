@@ -33,7 +33,7 @@ impl Checker for Durable {
             What::Effect(Effect::Answer(answer)) => self.on_answer(answer, facts, sink),
             What::Effect(Effect::Persist(_)) => self.persisted = Some(facts.index()),
             What::Effect(Effect::Deliver(_)) => {
-                let told = self.at_stake.keys().filter(|id| {
+                let told = self.accepted.iter().filter(|id| {
                     let call = facts.calls.get(*id);
                     call.is_some_and(|call| call.own.iter().any(|own| entry.markers.contains(own)))
                 });

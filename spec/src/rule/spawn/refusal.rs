@@ -210,7 +210,13 @@ impl Refusal {
                 .label
                 .as_deref()
                 .filter(|label| !is_taken(label, facts));
-            let key = refused.key.as_ref().map(SessionKey::as_str);
+            // The key may have a session of its own since, where sends make them.
+            let again = |key: &&SessionKey| {
+                let session = facts.sessions.get(*key);
+                session.is_some_and(|session| session.started_at > Some(refused.entry.1))
+            };
+            let key = refused.key.as_ref().filter(|key| !again(key));
+            let key = key.map(SessionKey::as_str);
             if let Some(name) = key
                 .into_iter()
                 .chain(label)
