@@ -1,5 +1,7 @@
 //! The calendar beside virtual time: when a day begins where the gateway stands.
 
+use std::cell::Cell;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -11,6 +13,8 @@ use crate::time::Time;
 pub struct Calendar {
     starts_at: Timestamp,
     zone: TimeZone,
+    /// What was asked last: several rules ask the same of one message.
+    last: Cell<Option<(Time, u8, i64)>>,
 }
 
 /// Why there is no such calendar.
@@ -38,6 +42,7 @@ impl Calendar {
         Ok(Self {
             starts_at: start,
             zone,
+            last: Cell::new(None),
         })
     }
 
@@ -49,6 +54,17 @@ impl Calendar {
     ///
     /// Where the day lies outside the years that the calendar knows (-9999 to 9999).
     pub fn last_daily(&self, now: Time, hour: u8) -> i64 {
+        if let Some((then, asked, turned)) = self.last.get()
+            && (then, asked) == (now, hour)
+        {
+            return turned;
+        }
+        let turned = self.find_daily(now, hour);
+        self.last.set(Some((now, hour, turned)));
+        turned
+    }
+
+    fn find_daily(&self, now: Time, hour: u8) -> i64 {
         let start = self.starts_at.as_millisecond();
         let instant = Timestamp::from_millisecond(start.saturating_add_unsigned(now.0))
             .expect("virtual time stays within the calendar's years");

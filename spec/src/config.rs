@@ -203,9 +203,12 @@ impl Config {
         match value {
             Value::Null => Ok(Self::default()),
             Value::Object(keys) if keys.is_empty() => Ok(Self::default()),
-            value => serde_path_to_error::deserialize(value).map_err(|error| ConfigError {
-                path: error.path().to_string(),
-                why: error.inner().to_string(),
+            // Keeping track of the path takes most of the time, and only an error needs it.
+            value => Self::deserialize(value).or_else(|_| {
+                serde_path_to_error::deserialize(value).map_err(|error| ConfigError {
+                    path: error.path().to_string(),
+                    why: error.inner().to_string(),
+                })
             }),
         }
     }

@@ -31,7 +31,7 @@ use crate::trace::{Entry, What, World};
 pub use binding::{BindingFacts, BindingId};
 pub use command::BindingCommand;
 pub use delivery::{DeliveryFacts, DeliveryState};
-pub use provenance::{Born, BornAs};
+pub use provenance::{Born, BornAs, Origins};
 pub use relay::{Completion, Owed, Reply, Settled};
 pub use routing::{BindingNews, Standing};
 pub use run::{CallFacts, Role, RunFacts, RunState, SteerFacts};

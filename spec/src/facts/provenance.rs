@@ -1,9 +1,14 @@
 //! Where texts come from, and where they may go.
 
+use std::sync::Arc;
+
 use super::{Facts, Role, RunState};
 use crate::address::{Address, Place};
 use crate::config::DmScope;
 use crate::id::{CallId, Marker, PersonId, RunId, SessionKey};
+
+/// Addresses that something comes from. Most texts share those of their cause.
+pub type Origins = Arc<[Address]>;
 
 /// A text, known by its marker.
 #[derive(Clone, Debug)]
@@ -11,7 +16,7 @@ pub struct Born {
     /// As what it came into the world.
     pub what: BornAs,
     /// The addresses it comes from: one, unless its cause mixes several; none where nobody asked.
-    pub origins: Vec<Address>,
+    pub origins: Origins,
     /// The entry it was born in.
     pub entry: usize,
 }
@@ -47,11 +52,11 @@ impl Born {
 }
 
 impl Facts {
-    pub(super) fn bear(&mut self, own: &[Marker], what: &BornAs, origins: &[Address]) {
+    pub(super) fn bear(&mut self, own: &[Marker], what: &BornAs, origins: &Origins) {
         for marker in own {
             let born = Born {
                 what: what.clone(),
-                origins: origins.to_vec(),
+                origins: origins.clone(),
                 entry: self.index,
             };
             // A marker is born once; a second birth is a repetition.
@@ -60,16 +65,20 @@ impl Facts {
     }
 
     /// The origins of texts, each once, in the order of the markers.
-    pub fn origins_of<'m>(&self, markers: impl IntoIterator<Item = &'m Marker>) -> Vec<Address> {
-        let mut origins = Vec::new();
-        for born in markers
+    pub fn origins_of<'m>(&self, markers: impl IntoIterator<Item = &'m Marker>) -> Origins {
+        let known = markers
             .into_iter()
-            .filter_map(|marker| self.born.get(marker))
-        {
-            for origin in &born.origins {
-                if !origins.contains(origin) {
-                    origins.push(origin.clone());
-                }
+            .filter_map(|marker| self.born.get(marker));
+        let mut origins = Origins::default();
+        for born in known {
+            if origins.is_empty() {
+                origins = born.origins.clone();
+            } else if !born.origins.iter().all(|origin| origins.contains(origin)) {
+                let new = born
+                    .origins
+                    .iter()
+                    .filter(|origin| !origins.contains(origin));
+                origins = origins.iter().chain(new).cloned().collect();
             }
         }
         origins

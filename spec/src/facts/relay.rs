@@ -1,7 +1,9 @@
 //! What is owed to whom: completions of children, last words of turns, and the deliveries that
 //! carry them.
 
-use super::{BornAs, CallFacts, DeliveryState, Facts, Role, RunFacts, RunState, SteerFacts};
+use super::{
+    BornAs, CallFacts, DeliveryState, Facts, Origins, Role, RunFacts, RunState, SteerFacts,
+};
 use crate::address::Address;
 use crate::effect::Report;
 use crate::id::{CallId, Marker, RunId, SessionKey};
@@ -19,7 +21,7 @@ pub struct Completion {
     /// The session that asked.
     pub requester: Option<SessionKey>,
     /// The address captured when it asked.
-    pub origins: Vec<Address>,
+    pub origins: Origins,
     /// How the run ended.
     pub outcome: Outcome,
     /// The markers born in its last words.
@@ -38,7 +40,7 @@ pub struct Completion {
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// Where they belong: one address, unless the turn mixes several causes.
-    pub to: Vec<Address>,
+    pub to: Origins,
     /// The markers that have to arrive there.
     pub words: Vec<Marker>,
     /// Those that have.
@@ -185,17 +187,16 @@ impl Facts {
             return;
         }
         if let Some(at) = self.surely_bound_to(&run.key).cloned() {
-            self.owe_reply(id, vec![at], run.words.clone(), (self.index, self.now));
+            self.owe_reply(
+                id,
+                Origins::from([at]),
+                run.words.clone(),
+                (self.index, self.now),
+            );
         }
     }
 
-    fn owe_reply(
-        &mut self,
-        id: &RunId,
-        to: Vec<Address>,
-        words: Vec<Marker>,
-        since: (usize, Time),
-    ) {
+    fn owe_reply(&mut self, id: &RunId, to: Origins, words: Vec<Marker>, since: (usize, Time)) {
         if to.is_empty() {
             return;
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{BornAs, Facts};
+use super::{BornAs, Facts, Origins};
 use crate::address::Address;
 use crate::effect::{Answer, Memory, StartRun, SteerRun};
 use crate::id::{AgentId, CallId, Marker, RunId, SessionId, SessionKey, Text};
@@ -29,7 +29,7 @@ pub struct RunFacts {
     /// The markers of its input, and of what was steered in and taken.
     pub given: Vec<Marker>,
     /// The addresses it answers to.
-    pub origins: Vec<Address>,
+    pub origins: Origins,
     /// The run it says it replaces.
     pub resumes: Option<RunId>,
     /// Where it stands.
@@ -95,7 +95,7 @@ pub struct CallFacts {
     /// The markers born in the parameters.
     pub own: Vec<Marker>,
     /// Where whoever called answers to.
-    pub origins: Vec<Address>,
+    pub origins: Origins,
     /// The session that called.
     pub session: Option<SessionKey>,
     /// The first run that was given the parameters.
@@ -165,7 +165,7 @@ impl Facts {
     }
 
     pub(super) fn on_internal_turn(&mut self, turn: &InternalTurn, entry: &Entry) {
-        self.bear(&entry.own, &BornAs::Internal, &[]);
+        self.bear(&entry.own, &BornAs::Internal, &Origins::default());
         self.touch_session(&turn.session);
     }
 
@@ -324,10 +324,11 @@ impl Facts {
             return;
         };
         run.given.extend(markers);
-        for origin in origins {
-            if !run.origins.contains(&origin) {
-                run.origins.push(origin);
-            }
+        let new = origins
+            .iter()
+            .filter(|origin| !run.origins.contains(origin));
+        if new.clone().next().is_some() {
+            run.origins = run.origins.iter().chain(new).cloned().collect();
         }
     }
 }

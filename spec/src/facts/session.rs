@@ -131,7 +131,7 @@ impl Facts {
             from: inbound.from.clone(),
             kind: inbound.kind,
         };
-        self.bear(&entry.own, &what, std::slice::from_ref(&inbound.at));
+        self.bear(&entry.own, &what, &[inbound.at.clone()].into());
         if !self.places.contains_key(&inbound.at) {
             self.places.insert(inbound.at.clone(), inbound.kind);
         }

@@ -25,7 +25,7 @@ impl<'a> Asked<'a> {
     /// What a call asks for; `None` where it is no spawn of a run that answers to one conversation.
     pub(in crate::rule) fn of(id: &CallId, facts: &'a Facts) -> Option<Self> {
         let call = facts.calls.get(id)?;
-        let [origin] = call.origins.as_slice() else {
+        let [origin] = &*call.origins else {
             return None;
         };
         (call.method == "sessions_spawn").then_some(Self {
