@@ -151,10 +151,11 @@ fn handled(messages: u64, profile: &Profile) -> u64 {
             let Ok(()) = gateway.handle(now, std::slice::from_ref(&stimulus), &mut effects);
             stimuli += 1;
             for effect in &effects {
-                match effect {
-                    Effect::StartRun(start) => run = Some(start.run.clone()),
-                    Effect::Deliver(deliver) => delivery = Some(deliver.delivery.clone()),
-                    _ => (),
+                if let Effect::StartRun(start) = effect {
+                    run = Some(start.run.clone());
+                }
+                if let Effect::Deliver(deliver) = effect {
+                    delivery = Some(deliver.delivery.clone());
                 }
             }
         }

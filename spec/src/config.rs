@@ -200,17 +200,16 @@ pub struct ResetPolicy {
 impl Config {
     /// Reads a configuration. An absent one is empty.
     pub fn read(value: &Value) -> Result<Self, ConfigError> {
-        match value {
-            Value::Null => Ok(Self::default()),
-            Value::Object(keys) if keys.is_empty() => Ok(Self::default()),
-            // Keeping track of the path takes most of the time, and only an error needs it.
-            value => Self::deserialize(value).or_else(|_| {
-                serde_path_to_error::deserialize(value).map_err(|error| ConfigError {
-                    path: error.path().to_string(),
-                    why: error.inner().to_string(),
-                })
-            }),
+        if value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty) {
+            return Ok(Self::default());
         }
+        // Keeping track of the path takes most of the time, and only an error needs it.
+        Self::deserialize(value).or_else(|_| {
+            serde_path_to_error::deserialize(value).map_err(|error| ConfigError {
+                path: error.path().to_string(),
+                why: error.inner().to_string(),
+            })
+        })
     }
 
     /// The levels of `threadBindings` that hold at an address, the strongest first.

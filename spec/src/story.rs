@@ -325,7 +325,9 @@ impl Story {
             Verdict::Fail(breach) => {
                 assert!(breach.seen.contains(part), "{rule}: {}", breach.seen);
             }
-            verdict => panic!("{rule}: {verdict:?}"),
+            verdict @ (Verdict::Pass { .. }
+            | Verdict::Inconclusive { .. }
+            | Verdict::Inapplicable { .. }) => panic!("{rule}: {verdict:?}"),
         }
         self
     }

@@ -1,6 +1,11 @@
 //! Scenarios by chance. They are made with numbers where names are referred to; a second pass
 //! names what is named and turns the numbers into those names.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each function looks at what has a name"
+)]
+
 use std::collections::BTreeSet;
 
 use moorline_spec::scenario::{
@@ -502,10 +507,8 @@ impl Given {
 
     fn unended(&self) -> Option<String> {
         let names = self.names.iter();
-        names
-            .filter(|name| !self.ended.contains(*name))
-            .next_back()
-            .cloned()
+        let mut names = names;
+        names.rfind(|name| !self.ended.contains(*name)).cloned()
     }
 
     fn script(&self, script: &mut Option<Vec<Action>>) {

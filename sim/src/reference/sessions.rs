@@ -45,9 +45,6 @@ impl Reference {
         let Some(session) = self.state.sessions.get(key) else {
             return false;
         };
-        if session.fresh {
-            return false;
-        }
         let channel = session.route.as_ref().map(|route| &route.channel);
         let unknown = "".into();
         let policy = self.config.reset_policy(

@@ -123,7 +123,9 @@ impl Reference {
         let thread = match &params["thread"] {
             Value::Null => false,
             Value::Bool(thread) => *thread,
-            _ => return error("`thread` is true or false"),
+            Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                return error("`thread` is true or false");
+            }
         };
         let at = caller.origin.as_ref().map(|origin| &origin.address);
         let channel = at.and_then(|at| self.channel(&at.channel));
@@ -339,11 +341,7 @@ impl Reference {
             .session(&spawn.requester)
             .and_then(|above| above.child.as_ref());
         session.label = spawn.label.clone();
-        session.kind = if bound.is_some() {
-            Place::Thread
-        } else {
-            Place::Direct
-        };
+        session.kind = bound.as_ref().map_or(Place::Direct, |_| Place::Thread);
         session.child = Some(ChildOf {
             number: spawn.number,
             parent: spawn.requester.clone(),
@@ -497,13 +495,12 @@ fn task_of(params: &Value) -> Result<&str, Refusal> {
 }
 
 fn timeout_of(params: &Value) -> Result<Option<Span>, Refusal> {
-    match &params["runTimeoutSeconds"] {
-        Value::Null => Ok(None),
-        value => match value.as_u64() {
-            Some(0) => Ok(None),
-            Some(seconds) => Ok(Some(Span::secs(seconds))),
-            None => error("`runTimeoutSeconds` is a whole number of seconds; 0 is no limit"),
-        },
+    let given = &params["runTimeoutSeconds"];
+    match given.as_u64() {
+        None if given.is_null() => Ok(None),
+        Some(0) => Ok(None),
+        Some(seconds) => Ok(Some(Span::secs(seconds))),
+        None => error("`runTimeoutSeconds` is a whole number of seconds; 0 is no limit"),
     }
 }
 

@@ -11,6 +11,10 @@ pub(super) use owed::carried;
 use super::{Checker, Keyword, Kind, Rule};
 use crate::profile::Family;
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list of rules is read from top to bottom"
+)]
 pub(super) fn rules() -> Vec<Rule> {
     vec![
         Rule {

@@ -37,20 +37,19 @@ impl Checker for Once {
             What::Effect(Effect::SteerRun(steer)) => {
                 tell(&steer.run, Some(&steer.steer), &entry.markers, facts, sink);
             }
-            What::Stimulus(Stimulus::RunEnded(ended)) if ended.outcome == Outcome::Ok => {
-                if !facts.told_by(&ended.run).is_empty() {
-                    sink.witness();
-                }
+            What::Stimulus(Stimulus::RunEnded(ended))
+                if ended.outcome == Outcome::Ok && !facts.told_by(&ended.run).is_empty() =>
+            {
+                sink.witness();
             }
-            What::Stimulus(Stimulus::Receipt(receipt)) => {
+            What::Stimulus(Stimulus::Receipt(receipt))
                 if matches!(receipt.outcome, Delivered::Accepted { .. })
                     && facts
                         .deliveries
                         .get(&receipt.delivery)
-                        .is_some_and(|delivery| tells_of_a_child(delivery, facts))
-                {
-                    sink.witness();
-                }
+                        .is_some_and(|delivery| tells_of_a_child(delivery, facts)) =>
+            {
+                sink.witness();
             }
             _ => (),
         }
