@@ -11,6 +11,7 @@ mod ingress;
 mod journal;
 mod keys;
 mod outbox;
+mod questions;
 mod relay;
 mod restart;
 mod runs;
