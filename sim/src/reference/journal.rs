@@ -126,21 +126,26 @@ impl Journal {
 }
 
 /// Reads the records of earlier lives. The last one may be torn: what it was to precede never
-/// happened.
-pub(super) fn fold(disk: &[Text]) -> State {
+/// happened. The failures in the last one that is whole may not have been told of.
+pub(super) fn fold(disk: &[Text]) -> (State, Vec<Failure>) {
     let mut state = State {
         life: 1,
         ..State::default()
     };
+    let mut untold = Vec::new();
     for record in disk {
         let Ok(changes) = serde_json::from_str::<Vec<Change>>(record) else {
             continue;
         };
+        untold.clear();
         for change in changes {
+            if let Change::Failure(failure) = &change {
+                untold.push(failure.clone());
+            }
             apply(&mut state, change);
         }
     }
-    state
+    (state, untold)
 }
 
 fn apply(state: &mut State, change: Change) {
@@ -174,6 +179,8 @@ fn apply(state: &mut State, change: Change) {
         }
         Change::Seen(seen) => state.remember(seen),
         Change::Unseen(seen) => drop(state.seen.remove(&seen)),
+        // It stands in a second record where it was told of again.
+        Change::Failure(failure) if state.failures.contains(&failure) => (),
         Change::Failure(failure) => state.failures.push_back(failure),
     }
 }

@@ -9,7 +9,7 @@ use moorline_spec::time::{Span, Time};
 
 use super::decisions::{Again, Doubt, Traffic};
 use super::journal::Dirty;
-use super::state::{Failure, Post, Purpose, Timer};
+use super::state::{Failure, Post, Purpose, Standing, Timer};
 use super::{Reference, keys};
 
 /// How many failures `subagents` can show.
@@ -38,6 +38,7 @@ impl Reference {
             piece: 0,
             attempt: 0,
             repeat: false,
+            doubted: false,
             since: self.now,
             delivery: None,
             retry_at: None,
@@ -57,6 +58,9 @@ impl Reference {
             return;
         };
         let limit = self.text_limit(to);
+        let window = self
+            .channel(&to.channel)
+            .and_then(|channel| channel.capabilities.idempotency_window);
         self.state.deliveries_made += 1;
         let delivery = DeliveryId::from(self.name('d', self.state.deliveries_made));
         let now = self.now;
@@ -74,6 +78,9 @@ impl Reference {
         if post.attempt == 0 {
             post.since = now;
         }
+        // The channel may have forgotten the key by now.
+        let recognised = window.is_some_and(|window| now.since(post.since) < window);
+        post.repeat |= post.doubted && !recognised;
         post.attempt += 1;
         post.retry_at = None;
         post.delivery = Some(delivery.clone());
@@ -127,6 +134,7 @@ impl Reference {
             post.piece += 1;
             post.attempt = 0;
             post.repeat = false;
+            post.doubted = false;
             return self.attempt(number);
         }
         let Some(post) = self.state.posts.remove(&number) else {
@@ -145,9 +153,18 @@ impl Reference {
             };
             self.touch(binding, traffic);
         }
-        if let Purpose::Completion(debt) = post.purpose {
+        if let Some(debt) = self.carried_by(&post) {
             self.settle(debt);
         }
+    }
+
+    /// What is settled by a post: the completion that it is for, or one whose words it has anyway.
+    fn carried_by(&self, post: &Post) -> Option<u64> {
+        if let Purpose::Completion(debt) = post.purpose {
+            return Some(debt);
+        }
+        let debt = self.state.debts.get(&post.run?)?;
+        (debt.state == Standing::Post(post.number)).then_some(debt.run)
     }
 
     fn refused(&mut self, number: u64, permanent: bool, wait: Option<Span>, why: &Text) {
@@ -222,15 +239,10 @@ impl Reference {
         } else {
             self.now + pause
         };
-        // The channel may have forgotten the key by the time of the attempt.
-        let in_time = window.is_some_and(|window| at.since(self.now) + since < window);
         if let Some(post) = self.state.posts.get_mut(&number) {
             post.delivery = None;
-            post.repeat = match again {
-                Again::Blindly => false,
-                Again::ByKey => !in_time,
-                Again::Marked | Again::GiveUp | Again::Assume => true,
-            };
+            post.doubted = again != Again::Blindly;
+            post.repeat = again == Again::Marked;
         }
         if restarted {
             self.attempt(number);
@@ -245,10 +257,7 @@ impl Reference {
             return;
         };
         self.dirty(Dirty::Post(number));
-        let debt = match post.purpose {
-            Purpose::Completion(debt) => Some(debt),
-            Purpose::Output(_) | Purpose::Notice => None,
-        };
+        let debt = self.carried_by(&post);
         if let Some(run) = debt.or(post.run) {
             self.report_failure(run, Some(post.to), why);
         }
@@ -258,16 +267,22 @@ impl Reference {
     }
 
     pub(super) fn report_failure(&mut self, run: u64, address: Option<Address>, why: &str) {
-        let run = keys::run_id(run);
-        let why = Text::from(why);
-        self.state.failures.push_back(Failure {
-            run: run.clone(),
-            why: why.clone(),
-        });
+        let failure = Failure {
+            run: keys::run_id(run),
+            address,
+            why: Text::from(why),
+        };
+        self.state.failures.push_back(failure.clone());
         if self.state.failures.len() > FAILURES_MAX {
             self.state.failures.pop_front();
         }
-        self.dirty(Dirty::Failure(run.clone()));
+        self.tell_of_failure(failure);
+    }
+
+    /// Says that something failed, and notes that it did.
+    pub(super) fn tell_of_failure(&mut self, failure: Failure) {
+        self.dirty(Dirty::Failure(failure.run.clone()));
+        let Failure { run, address, why } = failure;
         self.out
             .push(Effect::Report(Report::Failed { run, address, why }));
     }

@@ -35,6 +35,8 @@ impl Reference {
             if self.state.runs.get(&by).is_some_and(Run::is_live) {
                 return self.reply_in_time(number, call);
             }
+            // Whoever called is over, and hears of it like of a reply that came too late.
+            self.answer_late(number, call);
         }
         if !waits_below || !self.owes_below(&child) {
             self.hand(number);
@@ -271,6 +273,12 @@ impl Reference {
             return self.fail_debt(number, "nobody knows where it belongs");
         };
         let ok = debt.outcome == Outcome::Ok && !keys::is_silent(&debt.text);
+        let said = debt.said.as_ref().filter(|said| ok && said.to == to);
+        if let Some(said) = said
+            && debt.text.len() == said.length
+        {
+            return self.told_by_post(number, said.post);
+        }
         let reset = self.state.session(&debt.requester).is_some() && instead.is_some();
         let text = match instead.filter(|_| reset) {
             Some(why) => Text::from(format!(
@@ -278,11 +286,23 @@ impl Reference {
                 keys::run_id(number),
                 debt.task
             )),
-            None if ok => debt.text.clone(),
+            None if ok => Text::from(&debt.text[said.map_or(0, |said| said.length)..]),
             None => Text::from(format!("⚠️ {}", words_of(debt))),
         };
         let stem = Text::from(format!("{}.told", keys::run_id(number)));
         let post = self.post(&to, text, stem, Some(number), Purpose::Completion(number));
+        if let Some(debt) = self.state.debts.get_mut(&number) {
+            debt.state = Standing::Post(post);
+            self.dirty(Dirty::Debt(number));
+        }
+    }
+
+    /// The run's own words stand where the completion belongs, or are on their way there: people are
+    /// told once.
+    fn told_by_post(&mut self, number: u64, post: u64) {
+        if !self.state.posts.contains_key(&post) {
+            return self.settle(number);
+        }
         if let Some(debt) = self.state.debts.get_mut(&number) {
             debt.state = Standing::Post(post);
             self.dirty(Dirty::Debt(number));

@@ -24,9 +24,13 @@ impl Reference {
         self.config = moorline_spec::config::Config::default();
         self.take_config(&open.config);
         if open.restored {
-            self.state = journal::fold(&open.disk);
+            let (state, untold) = journal::fold(&open.disk);
+            self.state = state;
             self.state.life += 1;
             self.dirty(Dirty::Life);
+            for failure in untold {
+                self.tell_of_failure(failure);
+            }
             self.recover(open);
         } else {
             self.state = State {

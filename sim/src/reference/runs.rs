@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::decisions::{Cause, Output};
 use super::journal::Dirty;
-use super::state::{Progress, Purpose, Run, Timer, Turn};
+use super::state::{Progress, Purpose, Run, Said, Timer, Turn};
 use super::{Reference, keys};
 
 /// How often a refused start is asked for again.
@@ -318,7 +318,11 @@ impl Reference {
         if says && let Some(to) = self.answers_to(&run) {
             let stem = Text::from(keys::run_id(number).as_str());
             let purpose = Purpose::Output(run.key.clone());
-            self.post(&to, text.clone(), stem, Some(number), purpose);
+            let post = self.post(&to, text.clone(), stem, Some(number), purpose);
+            if let Some(debt) = self.state.debts.get_mut(&number) {
+                let length = text.len();
+                debt.said = Some(Said { to, post, length });
+            }
         }
         self.steered_run_ended(&run, outcome);
         match &run.turn {

@@ -52,6 +52,7 @@ impl Reference {
             state: Standing::Running,
             outcome: moorline_spec::stimulus::Outcome::Ok,
             text: Text::default(),
+            said: None,
             turns: 0,
             expected: caller.key.is_some(),
             label: None,
@@ -162,9 +163,17 @@ impl Reference {
         let Some((call, _, _)) = debt.call.take() else {
             return;
         };
+        self.dirty(Dirty::Debt(number));
+        self.answer_late(number, call);
+    }
+
+    /// The call is over, and what comes of it is told later.
+    pub(super) fn answer_late(&mut self, number: u64, call: CallId) {
+        let Some(debt) = self.state.debts.get(&number) else {
+            return;
+        };
         let id = keys::run_id(number);
         let result = json!({"status": "timeout", "runId": id, "sessionKey": debt.child});
-        self.dirty(Dirty::Debt(number));
         self.answer(call, result);
     }
 }

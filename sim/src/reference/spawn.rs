@@ -370,6 +370,7 @@ impl Reference {
             state: Standing::Running,
             outcome: Outcome::Ok,
             text: Text::default(),
+            said: None,
             turns: 0,
             expected: spawn.expected,
             label: spawn.label,

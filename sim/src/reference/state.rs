@@ -140,6 +140,9 @@ pub(super) struct Debt {
     pub outcome: Outcome,
     #[serde(default, skip_serializing_if = "Text::is_empty")]
     pub text: Text,
+    /// The post by which the run's own words went to a conversation, and how long they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Said>,
     /// How many turns of the requester were asked for.
     #[serde(default)]
     pub turns: u32,
@@ -150,6 +153,14 @@ pub(super) struct Debt {
     /// The call that waits for a reply, until when, and the run that made it.
     #[serde(skip)]
     pub call: Option<(CallId, Time, u64)>,
+}
+
+/// Words that set out to a conversation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Said {
+    pub to: Address,
+    pub post: u64,
+    pub length: usize,
 }
 
 /// What is owed.
@@ -199,6 +210,9 @@ pub(super) struct Post {
     pub attempt: u32,
     #[serde(default)]
     pub repeat: bool,
+    /// Whether an earlier attempt at this piece may have arrived.
+    #[serde(default)]
+    pub doubted: bool,
     /// The first attempt at this piece.
     pub since: Time,
     /// The attempt that has no receipt.
@@ -313,9 +327,11 @@ pub(super) struct Focus {
 }
 
 /// A failure that could not be told where it belonged.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Failure {
     pub run: RunId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
     pub why: Text,
 }
 
