@@ -4,7 +4,7 @@
 //! Where the outside cannot tell an instant exactly, both ends of what is possible are kept, and
 //! nobody is blamed for what lies between them.
 
-use super::{BindingCommand, Facts, Role, Settled};
+use super::{BindingCommand, CallFacts, Facts, Role, Settled};
 use crate::address::Address;
 use crate::channel::Placement;
 use crate::config::Limits;
@@ -203,6 +203,22 @@ impl Facts {
             .as_ref()
             .and_then(|run| self.runs.get(run))
             .map(|run| run.key.clone());
+        let (Some(key), Some(address)) = (ran.or(given), self.place_of_spawn(call)) else {
+            return;
+        };
+        let made = (call.made.1, self.now);
+        let heard = |(at, when): &(Address, Time)| *at == address && made.0 <= *when;
+        let unsure = self.early_commands.iter().any(heard);
+        self.end_bindings(
+            |binding| binding.address == address,
+            UnboundBecause::Replaced,
+        );
+        let call = Some(id.clone());
+        self.note_bound(address, key, call, made, unsure);
+    }
+
+    /// Where a spawn binds its child, if it does.
+    fn place_of_spawn(&self, call: &CallFacts) -> Option<Address> {
         let current = || {
             let origin = call.origins.first()?;
             let channel = self.channel(origin)?;
@@ -212,22 +228,50 @@ impl Facts {
             let here = channel.capabilities.threads.placement == Placement::Current;
             (asked && here).then(|| origin.clone())
         };
-        let (Some(key), Some(address)) = (ran.or(given), call.thread.clone().or_else(current))
-        else {
-            return;
+        call.thread.clone().or_else(current)
+    }
+
+    /// Spawns whose answer dies with the gateway may have bound their child, and replaced what was
+    /// bound there.
+    pub(super) fn suppose_bindings(&mut self) {
+        let waits = |call: &CallFacts| {
+            let made = call.answer.is_none() && call.life == self.lives;
+            made && call.method == "sessions_spawn" && call.by != Caller::Plugin
         };
-        let made = (call.made.1, self.now);
+        let waiting = self.calls.iter().filter(|(_, call)| waits(call));
+        let mut supposed: Vec<_> = waiting
+            .filter_map(|(id, call)| {
+                let run = call.run.as_ref().and_then(|run| self.runs.get(run));
+                let key = run.map(|run| run.key.clone());
+                Some((call.made, id.clone(), self.place_of_spawn(call)?, key))
+            })
+            .collect();
+        supposed.sort();
+        for (made, id, address, key) in supposed {
+            self.give_cause(
+                |binding| binding.address == address,
+                UnboundBecause::Replaced,
+            );
+            if let Some(key) = key {
+                let made = (made.1, self.now);
+                self.note_bound(address, key, Some(id), made, true);
+            }
+        }
+    }
+
+    fn note_bound(
+        &mut self,
+        address: Address,
+        key: SessionKey,
+        call: Option<CallId>,
+        made: (Time, Time),
+        unsure: bool,
+    ) {
         let configured = self.config.binding_limits(&address);
-        let heard = |(at, when): &(Address, Time)| *at == address && made.0 <= *when;
-        let unsure = self.early_commands.iter().any(heard);
-        self.end_bindings(
-            |binding| binding.address == address,
-            UnboundBecause::Replaced,
-        );
         self.bindings.push(BindingFacts {
             address,
             key,
-            call: Some(id.clone()),
+            call,
             made,
             age_from: made,
             touched: made,
@@ -382,7 +426,9 @@ impl Facts {
     /// given the message.
     pub(super) fn on_bound_inbound(&mut self, inbound: &Inbound, marker: Option<&Marker>) {
         let message = marker.and_then(|marker| self.messages.get(marker));
-        let wanted = message.is_some_and(|message| message.wants_answer && !message.is_command());
+        let wanted = message.is_some_and(|message| {
+            message.wants_answer && (!message.is_command() || message.asks_fresh())
+        });
         if !wanted || !inbound.authorised {
             return;
         }
@@ -402,8 +448,7 @@ impl Facts {
             return;
         };
         let now = self.now;
-        let spawning =
-            |call: &super::CallFacts| call.method == "sessions_spawn" && call.answer.is_none();
+        let spawning = |call: &CallFacts| call.method == "sessions_spawn" && call.answer.is_none();
         if self.calls.values().any(spawning) {
             // What is bound before the answer may have heard it already.
             self.early_commands.push((inbound.at.clone(), now));

@@ -122,6 +122,7 @@ impl Facts {
     }
 
     pub(super) fn on_posted(&mut self, at: &Address, entry: &Entry) {
+        self.note_answered(at, &entry.markers);
         if self.owed == 0 {
             return;
         }
@@ -147,6 +148,17 @@ impl Facts {
             }
         }
         self.note_notice(at, &entry.markers);
+    }
+
+    /// A text stands where messages that no run took came from, and quotes them: people know.
+    fn note_answered(&mut self, at: &Address, markers: &[Marker]) {
+        let messages = &self.messages;
+        self.untaken.retain(|marker| {
+            let here = messages
+                .get(marker)
+                .is_some_and(|message| message.at == *at);
+            !(here && markers.contains(marker))
+        });
     }
 
     /// A text that quotes a task or a message and holds no last words is the news of a failure.

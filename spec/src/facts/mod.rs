@@ -12,6 +12,7 @@ mod relay;
 mod routing;
 mod run;
 mod session;
+mod unwritten;
 
 use std::collections::BTreeSet;
 
@@ -81,6 +82,9 @@ pub struct Facts {
     pub life_began: Time,
     /// Commands to bindings that were given while a spawn waited, and where.
     early_commands: Vec<(Address, Time)>,
+    /// What it was told last and had not acted on, and when that was.
+    unwritten: Vec<unwritten::Unwritten>,
+    told_at: Time,
     /// Whether the present life was told to stop.
     stopped: bool,
     /// When the last life died, until the next begins.
@@ -124,6 +128,8 @@ impl Facts {
             probes: FxHashMap::default(),
             life_began: Time::ZERO,
             early_commands: Vec::new(),
+            unwritten: Vec::new(),
+            told_at: Time::ZERO,
             stopped: false,
             died: None,
             deliveries: FxHashMap::default(),
@@ -157,8 +163,15 @@ impl Facts {
         (self.index, self.now) = (index, entry.at);
         self.binding_news.clear();
         match &entry.what {
-            What::Stimulus(stimulus) => self.on_stimulus(stimulus, entry),
-            What::Effect(effect) => self.on_effect(effect, entry),
+            What::Stimulus(stimulus) => {
+                self.note_told(stimulus);
+                self.on_stimulus(stimulus, entry);
+            }
+            What::Effect(effect) => {
+                // Whoever acts on something has taken it in.
+                self.unwritten.clear();
+                self.on_effect(effect, entry);
+            }
             What::World(world) => self.on_world(world, entry),
         }
     }

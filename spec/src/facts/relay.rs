@@ -404,6 +404,8 @@ impl Facts {
             self.on_output_delivered(&to, &markers, (asked, self.now), false);
         }
         self.steers.retain(|_, steer| steer.outcome.is_some());
+        self.lose_unwritten();
+        self.suppose_bindings();
         let life = self.lives;
         let waiting = self
             .calls

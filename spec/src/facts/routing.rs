@@ -194,11 +194,12 @@ impl Facts {
         let Some((id, binding)) = self.binding_at(at) else {
             return;
         };
-        let own = markers.iter().any(|marker| {
-            let run = self.born.get(marker).and_then(|born| born.run());
-            run.and_then(|run| self.runs.get(run))
-                .is_some_and(|run| run.key == binding.key)
-        });
+        // Others may repeat what it said.
+        let run = self
+            .carrier(markers)
+            .and_then(|carrier| self.born[carrier].run());
+        let run = run.and_then(|run| self.runs.get(run));
+        let own = run.is_some_and(|run| run.key == binding.key);
         let alive = binding.earliest_lapse().is_none_or(|due| to < due);
         if own {
             self.bindings[id].touch(from, to, certain && alive);
