@@ -221,7 +221,8 @@ impl Facts {
                 self.on_report(report);
             }
             Effect::Drop(drop) => self.on_drop(drop),
-            Effect::CancelRun(_) | Effect::Persist(_) | Effect::RefuseConfig(_) => (),
+            Effect::CancelRun(cancel) => self.on_cancel_run(&cancel.run),
+            Effect::Persist(_) | Effect::RefuseConfig(_) => (),
         }
     }
 

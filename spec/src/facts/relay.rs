@@ -115,17 +115,23 @@ impl Facts {
 
     pub(super) fn begin_owing(&mut self, ended: &RunEnded, entry: &Entry) {
         let run = self.runs[&ended.run].clone();
-        let silent = entry.own.is_empty() && ended.outcome == Outcome::Ok;
+        // What was told to stop is killed, whatever it managed to say.
+        let outcome = if run.cancelled {
+            Outcome::Killed
+        } else {
+            ended.outcome
+        };
+        let silent = entry.own.is_empty() && outcome == Outcome::Ok;
         let since = (self.index, self.now);
         match &run.role {
             Role::Child(call) => {
-                self.owe_completion(&ended.run, call, &run, ended.outcome, since);
+                self.owe_completion(&ended.run, call, &run, outcome, since);
                 // What a run said before it failed is no answer; its failure is told.
-                let unfit = silent || ended.outcome != Outcome::Ok;
+                let unfit = silent || outcome != Outcome::Ok;
                 self.owe_bound_words(&ended.run, &run, unfit);
             }
-            Role::Chat(_) | Role::Event(_) if silent || ended.outcome == Outcome::Killed => (),
-            Role::Chat(message) if ended.outcome != Outcome::Ok => {
+            Role::Chat(_) | Role::Event(_) if silent || outcome == Outcome::Killed => (),
+            Role::Chat(message) if outcome != Outcome::Ok => {
                 self.owe_reply(
                     &ended.run,
                     run.origins.clone(),
@@ -133,7 +139,7 @@ impl Facts {
                     since,
                 );
             }
-            Role::Event(_) if ended.outcome != Outcome::Ok => (),
+            Role::Event(_) if outcome != Outcome::Ok => (),
             Role::Chat(_) => {
                 self.owe_reply(&ended.run, run.origins.clone(), run.words.clone(), since)
             }

@@ -34,6 +34,8 @@ pub struct RunFacts {
     pub resumes: Option<RunId>,
     /// Where it stands.
     pub state: RunState,
+    /// Whether the gateway told it to stop: whatever it says last is not heard.
+    pub cancelled: bool,
     /// Whether the gateway was told that nobody knows if it started.
     pub start_unknown: bool,
     /// The markers of its last words that were born with them.
@@ -242,6 +244,7 @@ impl Facts {
             resumes: start.resumes.clone(),
             role,
             state: RunState::Asked,
+            cancelled: false,
             start_unknown: false,
             words: Vec::new(),
             asked: (self.index, entry.at),
@@ -250,6 +253,12 @@ impl Facts {
         self.note_session_run(&start.run, &run);
         self.note_telling(&start.run, &run);
         self.runs.insert(start.run.clone(), run);
+    }
+
+    pub(super) fn on_cancel_run(&mut self, run: &RunId) {
+        if let Some(run) = self.runs.get_mut(run) {
+            run.cancelled = true;
+        }
     }
 
     pub(super) fn on_run_started(&mut self, started: &RunStarted) {
