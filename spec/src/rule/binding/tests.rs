@@ -284,3 +284,35 @@ fn a_crash_may_take_touches_of_late() {
     says_over(&mut story, 125, "idle");
     story.breaks("binding.idle", "idle");
 }
+
+#[test]
+fn words_repeated_by_another_session_are_no_activity() {
+    let mut story = idle_a_minute();
+    story.at_secs(100).says("m2", THREAD);
+    story.starts("c", CHILD, "m2").ends("c", "ok", "m2.1", "m2");
+    story.starts("d", PARENT, "m2.1");
+    story.ends("d", "ok", "m2.2", "m2 m2.1");
+    story.at_secs(150).delivered("d1", THREAD, "m2 m2.1 m2.2");
+    says_over(&mut story, 165, "idle");
+    story.keeps("binding.idle").keeps("binding.never-early");
+}
+
+#[test]
+fn a_spawn_whose_answer_died_may_have_bound_its_child() {
+    let mut story = idle_a_minute();
+    story
+        .at_secs(70)
+        .says("m2", THREAD)
+        .starts("c", CHILD, "m2");
+    story.spawns("r2", "c", json!({"thread": true}));
+    let open = json!({"request": "q2", "parent": address("discord/general"), "name": "x",
+        "session_key": "agent:main:subagent:2"});
+    story.asks(json!({"open_thread": open}));
+    let opened = json!({"request": "q2", "opened": {"at": address(THREAD)}});
+    story.told(json!({"thread_opened": opened}));
+    story.starts("e", "agent:main:subagent:2", "r2");
+    story.crashes(&["c", "e"], &[]);
+    says_over(&mut story, 72, "spawn-failed");
+    story.does_not_test("binding.idle");
+    story.keeps("binding.never-early");
+}

@@ -270,3 +270,30 @@ fn a_long_text_arrives_whole_and_in_order() {
     );
     story.breaks("relay.fits-channel", "41 long");
 }
+
+#[test]
+fn a_receipt_that_died_with_the_gateway_leaves_its_text_in_doubt() {
+    let twice = |acts: bool| {
+        let mut story = told();
+        story.posted("d1", ALICE, "r1 r1.1 r1.2");
+        story.at_secs(30).receipt("d1", accepted());
+        if acts {
+            story.asks(json!({"persist": {"record": "x"}}));
+        }
+        story.crashes(&[], &[]);
+        story.at_secs(40);
+        story.delivers_with("d2", ALICE, "r1 r1.1 r1.2", json!({"repeat": true}));
+        story
+    };
+    twice(false).keeps("relay.once");
+    twice(true).breaks("relay.once", "where delivery d1 was accepted");
+}
+
+#[test]
+fn what_was_told_to_stop_owes_no_words() {
+    let mut story = Story::new();
+    story.says("m1", ALICE).starts("a", "main", "m1");
+    story.asks(json!({"cancel_run": {"run": "a"}}));
+    story.ends("a", "ok", "m1.1", "m1");
+    story.does_not_test("relay.liveness");
+}

@@ -60,3 +60,23 @@ fn a_kept_child_is_told_of_in_the_next_life() {
         .ends("c", "ok", "", "r1 r1.1");
     story.keeps("restart.converges");
 }
+
+#[test]
+fn what_a_gateway_was_told_as_it_died_it_was_not_told() {
+    // The end of the child was heard and not written down.
+    let mut story = child_in_flight();
+    story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    story.crashes(&[], &[]);
+    story.starts("c", "main", "r1").ends("c", "ok", "", "r1");
+    story.keeps("restart.converges").keeps("relay.liveness");
+
+    // The turn that was told of it ended, and that was not written down: another may be told.
+    let mut story = child_in_flight();
+    story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    story.starts("c", "main", "r1 r1.1");
+    story.at_secs(20).ends("c", "ok", "", "r1 r1.1");
+    story.crashes(&[], &[]);
+    story.starts("d", "main", "r1 r1.1");
+    story.ends("d", "ok", "", "r1 r1.1");
+    story.keeps("relay.once");
+}
