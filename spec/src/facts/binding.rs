@@ -39,6 +39,8 @@ pub struct BindingFacts {
     pub touched: (Time, Time),
     /// Its limits.
     pub limits: Limits,
+    /// Since when they are what they are: a command can set a deadline in the past.
+    pub limited_at: Time,
     /// Whether its limits can no longer be told: the configuration was edited under it.
     pub unsure: bool,
     /// Since when something may have ended it other than its limits, and what.
@@ -276,6 +278,7 @@ impl Facts {
             age_from: made,
             touched: made,
             limits: configured,
+            limited_at: Time::ZERO,
             unsure,
             cause: None,
             ended: None,
@@ -476,11 +479,13 @@ impl Facts {
             let due = binding.latest_lapse().filter(|_| probing);
             match command {
                 BindingCommand::Idle(idle) => {
+                    binding.limited_at = now;
                     binding.limits.idle = idle;
                     binding.touch(now, now, true);
                     binding.stale_due = due;
                 }
                 BindingCommand::MaxAge(max_age) => {
+                    binding.limited_at = now;
                     binding.limits.max_age = max_age;
                     binding.touch(now, now, age_from_command);
                     if age_from_command {

@@ -65,7 +65,9 @@ impl Facts {
                 None | Some(UnboundBecause::Idle | UnboundBecause::MaxAge)
             )
         };
-        if binding.unsure || binding.cause.is_some() {
+        // By limits of later nobody knew at the time whether it held.
+        let later = arrived < binding.limited_at;
+        if binding.unsure || binding.cause.is_some() || later {
             return Standing::Open;
         }
         let due = binding.latest_lapse();

@@ -87,6 +87,11 @@ pub(super) struct Routed<'a> {
 }
 
 impl Routed<'_> {
+    /// Whether the limits that it has were in force as the message came, and nothing else has a say.
+    fn by_limits(&self) -> bool {
+        by_limits(self.binding) && self.binding.limited_at <= self.arrived
+    }
+
     pub(super) fn to_bound(&self) -> bool {
         self.binding.key == *self.key
     }
@@ -150,7 +155,7 @@ struct Idle;
 
 impl Checker for Idle {
     fn see(&mut self, _: &Entry, facts: &Facts, sink: &mut Sink) {
-        for routed in routed(facts).filter(|routed| by_limits(routed.binding)) {
+        for routed in routed(facts).filter(Routed::by_limits) {
             let binding = routed.binding;
             let (Some((_, due)), Some(idle)) = (binding.idle_due(), binding.limits.idle) else {
                 continue;
@@ -211,7 +216,7 @@ struct MaxAge;
 
 impl Checker for MaxAge {
     fn see(&mut self, _: &Entry, facts: &Facts, sink: &mut Sink) {
-        for routed in routed(facts).filter(|routed| by_limits(routed.binding)) {
+        for routed in routed(facts).filter(Routed::by_limits) {
             let binding = routed.binding;
             let (Some((_, due)), Some(age)) = (binding.age_due(), binding.limits.max_age) else {
                 continue;

@@ -316,3 +316,17 @@ fn a_spawn_whose_answer_died_may_have_bound_its_child() {
     story.does_not_test("binding.idle");
     story.keeps("binding.never-early");
 }
+
+#[test]
+fn a_deadline_set_in_the_past_does_not_undo_what_was_routed_before() {
+    let mut story = bound(json!({}), json!({"idleHours": 0, "maxAgeHours": 0}));
+    story.at_secs(100).says("m2", THREAD);
+    story
+        .at_secs(140)
+        .says_text("m3", THREAD, "/session max-age 30s");
+    says_over(&mut story, 150, "max-age");
+    story.at_secs(160).starts("c", CHILD, "m2");
+    story
+        .keeps("binding.max-age")
+        .does_not_test("binding.ends-in-time");
+}
