@@ -116,7 +116,7 @@ impl Reference {
         }
     }
 
-    fn lapsed_at_lookup(&self, number: u64) -> Option<Lapse> {
+    pub(super) fn lapsed_at_lookup(&self, number: u64) -> Option<Lapse> {
         use moorline_spec::profile::LapseCheck;
         match self.dials.lapse_checked_at {
             LapseCheck::Sweep => None,

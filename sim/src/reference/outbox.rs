@@ -141,7 +141,10 @@ impl Reference {
             return;
         };
         self.dirty(Dirty::Post(number));
-        if let Some(&binding) = self.state.bound.get(&post.to) {
+        // A binding that lapsed meanwhile is over, though nobody looked since.
+        if let Some(&binding) = self.state.bound.get(&post.to)
+            && self.lapsed_at_lookup(binding).is_none()
+        {
             let of = self
                 .state
                 .bindings

@@ -4,7 +4,7 @@
 //! Where the outside cannot tell an instant exactly, both ends of what is possible are kept, and
 //! nobody is blamed for what lies between them.
 
-use super::{BindingCommand, CallFacts, Facts, Role, Settled};
+use super::{BindingCommand, CallFacts, Facts, MessageFacts, Role, Settled};
 use crate::address::Address;
 use crate::channel::Placement;
 use crate::config::Limits;
@@ -155,15 +155,20 @@ impl Facts {
     }
 
     pub(super) fn on_open_thread(&mut self, open: &OpenThread) {
-        // The call it belongs to: the oldest that waits and has no thread yet.
-        let waiting = self.calls.iter_mut().filter(|(_, call)| {
+        // The call it belongs to: of those that wait and have no thread yet, the oldest that asked
+        // for one there.
+        let waiting = self.calls.iter().filter(|(_, call)| {
             let waits = call.answer.is_none() && call.life == self.lives;
             call.method == "sessions_spawn" && waits && !call.asked_thread
         });
-        let call = waiting.min_by_key(|(_, call)| call.made).map(|(id, call)| {
-            call.asked_thread = true;
-            id.clone()
+        let call = waiting.min_by_key(|(_, call)| {
+            let here = call.origins.contains(&open.parent);
+            (!here, !self.asks_thread(call), call.made)
         });
+        let call = call.map(|(id, _)| id.clone());
+        if let Some(call) = call.as_ref().and_then(|call| self.calls.get_mut(call)) {
+            call.asked_thread = true;
+        }
         self.threads_asked
             .insert(open.request.clone(), (open.session_key.clone(), call));
     }
@@ -219,16 +224,19 @@ impl Facts {
         self.note_bound(address, key, call, made, unsure);
     }
 
+    /// Whether a spawn is to have a thread: it says so, or its channel requires that.
+    fn asks_thread(&self, call: &CallFacts) -> bool {
+        let channel = call.origins.first().and_then(|at| self.channel(at));
+        let requires = channel.is_some_and(|c| c.threading.requires_thread_for_subagents);
+        call.is_true("thread") || requires && call.text("runtime") != Some("acp")
+    }
+
     /// Where a spawn binds its child, if it does.
     fn place_of_spawn(&self, call: &CallFacts) -> Option<Address> {
         let current = || {
             let origin = call.origins.first()?;
-            let channel = self.channel(origin)?;
-            let asked = call.is_true("thread")
-                || channel.threading.requires_thread_for_subagents
-                    && call.text("runtime") != Some("acp");
-            let here = channel.capabilities.threads.placement == Placement::Current;
-            (asked && here).then(|| origin.clone())
+            let placement = self.channel(origin)?.capabilities.threads.placement;
+            (self.asks_thread(call) && placement == Placement::Current).then(|| origin.clone())
         };
         call.thread.clone().or_else(current)
     }
@@ -451,6 +459,19 @@ impl Facts {
             return;
         };
         let now = self.now;
+        let same =
+            |first: &&MessageFacts| first.message == inbound.message && first.at == inbound.at;
+        let first = self.messages.values().find(same);
+        if let Some((index, at)) = first.map(|first| first.arrived)
+            && index != self.index
+        {
+            // It came before. Only a later life may take it for new.
+            let unsure = at < self.life_began;
+            if let Some((id, _)) = self.binding_at(&inbound.at).filter(|_| unsure) {
+                self.bindings[id].unsure = true;
+            }
+            return;
+        }
         let spawning = |call: &CallFacts| call.method == "sessions_spawn" && call.answer.is_none();
         if self.calls.values().any(spawning) {
             // What is bound before the answer may have heard it already.

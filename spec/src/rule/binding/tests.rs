@@ -330,3 +330,14 @@ fn a_deadline_set_in_the_past_does_not_undo_what_was_routed_before() {
         .keeps("binding.max-age")
         .does_not_test("binding.ends-in-time");
 }
+
+#[test]
+fn a_command_that_came_before_is_no_activity() {
+    let mut story = idle_a_minute();
+    story.at_secs(100);
+    story.says_text("m2", THREAD, "/session idle 1m");
+    story.at_secs(150);
+    story.says_text("m2", THREAD, "/session idle 1m");
+    says_over(&mut story, 162, "idle");
+    story.keeps("binding.idle").keeps("binding.never-early");
+}
