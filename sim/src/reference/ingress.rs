@@ -54,8 +54,12 @@ impl Reference {
         if let Some(number) = bound.filter(|_| target.as_ref() == Some(&key)) {
             self.touch(number, Traffic::Routed);
         }
-        self.state.remember(seen);
         let silent = resets && keys::words(&rest).is_empty();
+        if silent {
+            // No run will carry its id through a restart.
+            self.dirty(Dirty::Seen(seen.clone()));
+        }
+        self.state.remember(seen);
         let message = Message {
             id: inbound.message.clone(),
             kind: inbound.kind,

@@ -71,6 +71,8 @@ pub struct Facts {
     pub sessions: FxHashMap<SessionKey, SessionFacts>,
     /// The session that last took a person's message from an address.
     pub home: FxHashMap<Address, SessionKey>,
+    /// Where `/new` or `/reset` was said before it could be seen which session that concerns.
+    unplaced_resets: Vec<Address>,
     /// Bindings, by their number; those that ended are kept while something may still be said of
     /// them.
     pub bindings: Vec<BindingFacts>,
@@ -123,6 +125,7 @@ impl Facts {
             steers: FxHashMap::default(),
             sessions: FxHashMap::default(),
             home: FxHashMap::default(),
+            unplaced_resets: Vec::new(),
             bindings: Vec::new(),
             binding_news: Vec::new(),
             probes: FxHashMap::default(),

@@ -157,6 +157,8 @@ impl Facts {
         if message.asks_fresh() && inbound.authorised {
             if let Some(key) = self.session_for(&inbound.at).cloned() {
                 self.tell_to_forget(key.as_str());
+            } else {
+                self.unplaced_resets.push(inbound.at.clone());
             }
         } else if message.is_command()
             && let Some(key) = self.session_for(&inbound.at).cloned()
@@ -178,6 +180,17 @@ impl Facts {
             let shared = others.find(|(other, _)| self.share_memory(at, other))?;
             Some(shared.1)
         })
+    }
+
+    /// Resets whose session could not be told when they were asked for, since no run was seen from
+    /// there yet.
+    fn place_resets(&mut self) {
+        for at in std::mem::take(&mut self.unplaced_resets) {
+            match self.session_for(&at).cloned() {
+                Some(key) => self.tell_to_forget(key.as_str()),
+                None => self.unplaced_resets.push(at),
+            }
+        }
     }
 
     fn tell_to_forget(&mut self, key: &str) {
@@ -349,6 +362,7 @@ impl Facts {
                 .interacted_from
                 .max(arrived.map(|(_, at)| at).or(Some(now)));
             self.note_message_run(id, marker, &run.key);
+            self.place_resets();
         }
         // Further messages that were collected into one run.
         for marker in run
