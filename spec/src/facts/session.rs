@@ -229,15 +229,15 @@ impl Facts {
         let Some(run) = self.runs.get(run) else {
             return;
         };
-        let refused = |run: &RunId| {
+        let gone = |run: &RunId| {
             let run = self.runs.get(run);
-            run.is_some_and(|run| run.state == RunState::Refused)
+            run.is_some_and(|run| matches!(run.state, RunState::Refused | RunState::Lost))
         };
         for marker in &run.given {
             if let Some(message) = self.messages.get(marker)
                 && message.wants_answer
                 && !message.dropped
-                && message.runs.iter().all(refused)
+                && message.runs.iter().all(gone)
             {
                 self.untaken.insert(marker.clone());
             }
