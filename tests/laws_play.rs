@@ -19,7 +19,7 @@ use moorline_spec::trace::{Rest, Trace};
 use moorline_spec::verdict::Verdict;
 use moorline_spec::wire::Disk;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 type Ruling = Vec<(&'static Rule, Verdict)>;
@@ -77,8 +77,10 @@ fn the_reference_keeps_every_rule_in_small_random_worlds() {
         note_kinds(&played.trace, &mut met.borrow_mut());
         Ok(())
     };
-    let cases = config(10_000);
-    TestRunner::new(cases)
+    // The same worlds each time: a law that fails once in a while teaches nothing.
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config(10_000), rng);
+    runner
         .run(&any::<u64>(), law)
         .unwrap_or_else(|failure| panic!("{failure}"));
     let met = met.into_inner();

@@ -61,13 +61,17 @@ pub(super) fn main_key(agent: &AgentId) -> SessionKey {
     format!("agent:{agent}:main").into()
 }
 
-/// The key of the n-th child.
-pub(super) fn child_key(agent: &AgentId, runtime: Runtime, number: u64) -> SessionKey {
+/// The key of the n-th child of a life. A spawn that came to nothing is not written down, so that
+/// the number alone might come again in the next life.
+pub(super) fn child_key(agent: &AgentId, runtime: Runtime, life: u64, number: u64) -> SessionKey {
     let word = match runtime {
         Runtime::Subagent => "subagent",
         Runtime::Acp => "acp",
     };
-    format!("agent:{agent}:{word}:{number}").into()
+    match life {
+        0 | 1 => format!("agent:{agent}:{word}:{number}").into(),
+        life => format!("agent:{agent}:{word}:{life}-{number}").into(),
+    }
 }
 
 /// The agent in a key: `agent:<agent>:...`.

@@ -92,7 +92,7 @@ impl Reference {
         Ok(Spawn {
             incarnation: caller.incarnation,
             origin: caller.origin.clone(),
-            key: keys::child_key(&agent, asked.runtime, number),
+            key: keys::child_key(&agent, asked.runtime, self.state.life, number),
             number,
             agent,
             task: Text::from(task),

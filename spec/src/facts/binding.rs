@@ -156,14 +156,19 @@ impl Facts {
 
     pub(super) fn on_open_thread(&mut self, open: &OpenThread) {
         // The call it belongs to: of those that wait and have no thread yet, the oldest that asked
-        // for one there.
+        // for one, there if possible.
         let waiting = self.calls.iter().filter(|(_, call)| {
             let waits = call.answer.is_none() && call.life == self.lives;
             call.method == "sessions_spawn" && waits && !call.asked_thread
         });
         let call = waiting.min_by_key(|(_, call)| {
-            let here = call.origins.contains(&open.parent);
-            (!here, !self.asks_thread(call), call.made)
+            // A thread stands in the conversation, also where it was asked for in another thread.
+            let parent = open.parent.without_thread();
+            let here = call
+                .origins
+                .iter()
+                .any(|origin| origin.without_thread() == parent);
+            (!self.asks_thread(call), !here, call.made)
         });
         let call = call.map(|(id, _)| id.clone());
         if let Some(call) = call.as_ref().and_then(|call| self.calls.get_mut(call)) {
