@@ -283,6 +283,7 @@ impl Facts {
         unsure: bool,
     ) {
         let configured = self.config.binding_limits(&address);
+        self.tell_bound_to_forget(&address, &key, made);
         self.bindings.push(BindingFacts {
             address,
             key,

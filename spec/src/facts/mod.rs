@@ -246,7 +246,11 @@ impl Facts {
     fn on_open(&mut self, open: &Open) {
         self.on_life_after(&open.alive);
         self.lives += 1;
-        self.config = Config::read(&open.config).unwrap_or_default();
+        let config = Config::read(&open.config).unwrap_or_default();
+        if open.restored && config != self.config {
+            self.doubt_resets();
+        }
+        self.config = config;
         self.calendar = Calendar::new(&open.starts_at, &open.timezone).ok();
         if self.channels.is_empty() {
             let channels = open.channels.iter();

@@ -193,6 +193,31 @@ impl Facts {
         }
     }
 
+    /// What was said while a binding was being made may have been said to the session it is made
+    /// for.
+    pub(super) fn tell_bound_to_forget(
+        &mut self,
+        at: &Address,
+        key: &SessionKey,
+        made: (Time, Time),
+    ) {
+        let meanwhile = self.messages.values().any(|message| {
+            let arrived = message.arrived.1;
+            message.at == *at && made.0 <= arrived && arrived <= made.1 && message.asks_fresh()
+        });
+        if meanwhile {
+            self.tell_to_forget(key.as_str());
+        }
+    }
+
+    /// A life begins under another configuration: what was decided under the old one and never
+    /// seen can't be told.
+    pub(super) fn doubt_resets(&mut self) {
+        for session in self.sessions.values_mut() {
+            session.uncertain = true;
+        }
+    }
+
     fn tell_to_forget(&mut self, key: &str) {
         let (index, now) = (self.index, self.now);
         if let Some(session) = self.sessions.get_mut(key) {
