@@ -85,7 +85,17 @@ impl Reference {
         if silent {
             return self.begin_nothing(number);
         }
-        self.start(number);
+        // After a restart a turn that was refused before waits in its place again.
+        let was_asked_for = self
+            .state
+            .runs
+            .get(&number)
+            .is_some_and(|run| run.starts > 0);
+        if was_asked_for {
+            self.start_again(number);
+        } else {
+            self.start(number);
+        }
     }
 
     /// `/new` with nothing after it: people hear of it, and the next message is the first.

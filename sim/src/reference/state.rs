@@ -76,7 +76,7 @@ pub(super) struct Run {
     /// What was steered into it and taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steered: Vec<u64>,
-    #[serde(skip)]
+    #[serde(default)]
     pub starts: u32,
     #[serde(skip)]
     pub words: u32,
