@@ -213,6 +213,14 @@ impl Facts {
         {
             return Role::Event(run.clone());
         }
+        // A text sent from the session itself comes back to it with the news of its end.
+        let answer = call.answer.as_ref().and_then(|answer| answer.get("runId"));
+        if let Some(run) = answer.and_then(|run| run.as_str())
+            && call.method == "sessions_send"
+            && call.session.as_ref() == Some(key)
+        {
+            return Role::Event(run.into());
+        }
         match call.method.as_str() {
             "sessions_spawn" => Role::Child(id.clone()),
             "sessions_send" => Role::Sent(id.clone()),
