@@ -207,12 +207,18 @@ impl Reference {
             }
             (Steering::Taken, Some(outcome)) => self.telling_ended(steer.debt, Some(outcome), ""),
             (Steering::Refused, _) => match self.decisions.after_refused_steer() {
-                Next::Turn => self.tell_by_turn(steer.debt),
-                Next::Origin => self.tell_origin(steer.debt, None),
+                Next::Turn if self.has_requester(steer.debt) => self.tell_by_turn(steer.debt),
+                Next::Turn | Next::Origin => self.tell_origin(steer.debt, None),
                 Next::Fail => self.fail_debt(steer.debt, "the requester took no text"),
                 Next::Forget => self.settle(steer.debt),
             },
         }
+    }
+
+    /// Whether the session that asked is there still.
+    fn has_requester(&self, number: u64) -> bool {
+        let debt = self.state.debts.get(&number);
+        debt.is_some_and(|debt| self.state.session(&debt.requester).is_some())
     }
 
     /// What was steered into a run is told by its good end only.

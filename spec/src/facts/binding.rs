@@ -218,15 +218,18 @@ impl Facts {
         let (Some(key), Some(address)) = (ran.or(given), self.place_of_spawn(call)) else {
             return;
         };
-        let made = (call.made.1, self.now);
+        let (made, run) = ((call.made.1, self.now), call.run.clone());
         let heard = |(at, when): &(Address, Time)| *at == address && made.0 <= *when;
         let unsure = self.early_commands.iter().any(heard);
         self.end_bindings(
             |binding| binding.address == address,
             UnboundBecause::Replaced,
         );
-        let call = Some(id.clone());
-        self.note_bound(address, key, call, made, unsure);
+        self.note_bound(address, key, Some(id.clone()), made, unsure);
+        // It may be over before the answer says that it runs.
+        if let Some(run) = run.filter(|run| self.is_over(run)) {
+            self.on_bound_run_ended(&run, false);
+        }
     }
 
     /// Whether a spawn is to have a thread: it says so, or its channel requires that.

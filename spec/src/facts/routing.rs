@@ -66,7 +66,7 @@ impl Facts {
             )
         };
         // By limits of later nobody knew at the time whether it held.
-        let later = arrived < binding.limited_at;
+        let later = arrived <= binding.limited_at;
         if binding.unsure || binding.cause.is_some() || later {
             return Standing::Open;
         }

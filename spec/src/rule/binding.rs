@@ -89,7 +89,7 @@ pub(super) struct Routed<'a> {
 impl Routed<'_> {
     /// Whether the limits that it has were in force as the message came, and nothing else has a say.
     fn by_limits(&self) -> bool {
-        by_limits(self.binding) && self.binding.limited_at <= self.arrived
+        by_limits(self.binding) && self.binding.limited_at < self.arrived
     }
 
     pub(super) fn to_bound(&self) -> bool {

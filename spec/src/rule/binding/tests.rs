@@ -341,3 +341,28 @@ fn a_command_that_came_before_is_no_activity() {
     says_over(&mut story, 162, "idle");
     story.keeps("binding.idle").keeps("binding.never-early");
 }
+
+#[test]
+fn a_child_that_ended_before_its_answer_may_be_unbound() {
+    let mut story = idle_a_minute();
+    story.at_secs(70).says("m2", "discord/general");
+    story.starts("c", PARENT, "m2");
+    let task = json!({"task": "r2", "thread": true, "mode": "run"});
+    story.spawns("r2", "c", task);
+    let open = json!({"request": "q2", "parent": address("discord/general"), "name": "x",
+        "session_key": "agent:main:subagent:2"});
+    story.asks(json!({"open_thread": open}));
+    let there = "discord/general#t2";
+    let opened = json!({"request": "q2", "opened": {"at": address(there)}});
+    story.told(json!({"thread_opened": opened}));
+    story.starts("e", "agent:main:subagent:2", "r2");
+    story.ends("e", "ok", "r2.1", "r2");
+    story.answers(
+        "r2",
+        json!({"status": "accepted", "childSessionKey": "agent:main:subagent:2"}),
+    );
+    let over = json!({"address": address(there), "session_key": "agent:main:subagent:2",
+        "reason": "run-ended"});
+    story.asks(json!({"report": {"unbound": over}}));
+    story.keeps("binding.never-early");
+}
