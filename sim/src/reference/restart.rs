@@ -94,8 +94,18 @@ impl Reference {
         let key = run.key.clone();
         if run.state == Progress::Queued {
             self.open_session(&key);
+            // A refused start that waited to be asked for again was at work already.
+            let first = self
+                .state
+                .runs
+                .get(&number)
+                .is_some_and(|run| run.starts > 0);
             if let Some(session) = self.state.sessions.get_mut(&key) {
-                session.queue.push_back(number);
+                if first {
+                    session.queue.push_front(number);
+                } else {
+                    session.queue.push_back(number);
+                }
             }
             return;
         }

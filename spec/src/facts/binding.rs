@@ -458,6 +458,22 @@ impl Facts {
         }
     }
 
+    /// Whether a message came before. Only a later life may take it for new, and a command with it.
+    fn came_before(&mut self, inbound: &Inbound) -> bool {
+        let same =
+            |first: &&MessageFacts| first.message == inbound.message && first.at == inbound.at;
+        let first = self.messages.values().find(same).map(|first| first.arrived);
+        let Some((_, at)) = first.filter(|&(index, _)| index != self.index) else {
+            return false;
+        };
+        if at < self.life_began
+            && let Some((id, _)) = self.binding_at(&inbound.at)
+        {
+            self.bindings[id].unsure = true;
+        }
+        true
+    }
+
     /// Somebody gives a command in a bound conversation.
     #[expect(
         clippy::too_many_lines,
@@ -471,20 +487,10 @@ impl Facts {
         let Some(command) = BindingCommand::read(&inbound.text) else {
             return;
         };
-        let now = self.now;
-        let same =
-            |first: &&MessageFacts| first.message == inbound.message && first.at == inbound.at;
-        let first = self.messages.values().find(same);
-        if let Some((index, at)) = first.map(|first| first.arrived)
-            && index != self.index
-        {
-            // It came before. Only a later life may take it for new.
-            let unsure = at < self.life_began;
-            if let Some((id, _)) = self.binding_at(&inbound.at).filter(|_| unsure) {
-                self.bindings[id].unsure = true;
-            }
+        if self.came_before(inbound) {
             return;
         }
+        let now = self.now;
         let spawning = |call: &CallFacts| call.method == "sessions_spawn" && call.answer.is_none();
         if self.calls.values().any(spawning) {
             // What is bound before the answer may have heard it already.

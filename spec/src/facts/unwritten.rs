@@ -45,7 +45,19 @@ impl Facts {
             }
             // A clean stop writes down what there is.
             Stimulus::Stop {} => self.unwritten.clear(),
-            _ => (),
+            Stimulus::Steered(_)
+            | Stimulus::Open(_)
+            | Stimulus::Inbound(_)
+            | Stimulus::InternalTurn(_)
+            | Stimulus::Call(_)
+            | Stimulus::RunStarted(_)
+            | Stimulus::RunProgress(_)
+            | Stimulus::ThreadOpened(_)
+            | Stimulus::ThreadProbed(_)
+            | Stimulus::ThreadChanged(_)
+            | Stimulus::Compacted(_)
+            | Stimulus::ConfigChanged(_)
+            | Stimulus::Wake {} => (),
         }
     }
 
