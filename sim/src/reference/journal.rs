@@ -11,7 +11,6 @@ use super::state::{Binding, Debt, Failure, Post, Progress, Run, Seen, Session, S
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Dirty {
     Life,
-    Children,
     Session(SessionKey),
     Run(u64),
     Debt(u64),
@@ -28,7 +27,6 @@ pub(super) enum Dirty {
 #[serde(rename_all = "snake_case")]
 enum Change {
     Life(u64),
-    Children(u64),
     Session(Box<Session>),
     Deleted(SessionKey),
     Run(Box<Run>),
@@ -79,7 +77,6 @@ impl Journal {
     fn write(&mut self, change: &Dirty, state: &State) {
         match change {
             Dirty::Life => self.put("life", &state.life),
-            Dirty::Children => self.put("children", &state.children_made),
             Dirty::Session(key) => match state.sessions.get(key) {
                 Some(session) => self.put("session", session),
                 None => self.put("deleted", key),
@@ -154,7 +151,6 @@ pub(super) fn fold(disk: &[Text]) -> (State, Vec<Failure>) {
 fn apply(state: &mut State, change: Change) {
     match change {
         Change::Life(life) => state.life = state.life.max(life),
-        Change::Children(made) => state.children_made = state.children_made.max(made),
         Change::Session(session) => {
             state.ids_made = state.ids_made.max(session.id).max(session.incarnation);
             let child = session.child.as_ref().map_or(0, |child| child.number);

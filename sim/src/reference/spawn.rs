@@ -283,8 +283,6 @@ impl Reference {
         let at = spawn.origin.as_ref().map(|origin| origin.address.clone());
         match at {
             Some(at) if spawn.thread && self.placement(&at) == Placement::Child => {
-                // The channel learns the key: no later child may have it.
-                self.dirty(Dirty::Children);
                 self.state.requests_made += 1;
                 let request = RequestId::from(self.name('q', self.state.requests_made));
                 self.out.push(Effect::OpenThread(OpenThread {
