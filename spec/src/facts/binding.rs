@@ -475,10 +475,6 @@ impl Facts {
     }
 
     /// Somebody gives a command in a bound conversation.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "the grammar of the commands stands in one place"
-    )]
     pub(super) fn on_binding_command(&mut self, inbound: &Inbound) {
         let heard = inbound.author == Author::Person && inbound.authorised;
         if !heard || !inbound.text.starts_with('/') {

@@ -18,10 +18,6 @@ pub(super) enum Unwritten {
 
 impl Facts {
     /// The gateway is told something. What it was told at an earlier time it took in.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "only ends and receipts can be left unwritten"
-    )]
     pub(super) fn note_told(&mut self, stimulus: &Stimulus) {
         if self.told_at != self.now {
             self.unwritten.clear();
