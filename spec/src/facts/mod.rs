@@ -46,6 +46,11 @@ pub use session::{MessageFacts, SessionBefore, SessionFacts};
 /// Things by their ids, in the order in which they became known.
 pub type Table<K, V> = IndexMap<K, V, FxBuildHasher>;
 
+/// A table with room for what a short story brings, so that it does not grow in small steps.
+fn room<K, V>() -> Table<K, V> {
+    Table::with_capacity_and_hasher(16, FxBuildHasher)
+}
+
 /// Everything known so far. It is brought up to date with an entry before checkers see it.
 #[derive(Debug)]
 pub struct Facts {
@@ -127,11 +132,11 @@ impl Facts {
             channels: FxHashMap::default(),
             lives: 0,
             healing: false,
-            born: Table::default(),
+            born: room(),
             places: Table::default(),
-            messages: Table::default(),
+            messages: room(),
             untaken: BTreeSet::new(),
-            runs: Table::default(),
+            runs: room(),
             calls: Table::default(),
             steers: FxHashMap::default(),
             sessions: Table::default(),
@@ -146,9 +151,9 @@ impl Facts {
             told_at: Time::ZERO,
             stopped: false,
             died: None,
-            deliveries: Table::default(),
+            deliveries: room(),
             completions: Table::default(),
-            replies: Table::default(),
+            replies: room(),
             tells: FxHashMap::default(),
             owed: 0,
             threads_asked: FxHashMap::default(),

@@ -215,12 +215,18 @@ impl Once {
 #[derive(Default)]
 struct Fifo {
     waiting: BTreeMap<Number, Waiting>,
-    /// For each conversation and session, the latest-arrived message that a run was given: when it
-    /// first came, and its marker.
-    newest: FxHashMap<(Address, SessionKey), (usize, Marker)>,
+    /// For each session, the latest-arrived message of each conversation that a run was given.
+    newest: FxHashMap<SessionKey, Vec<Newest>>,
     /// Runs that were told to stop.
     cancelled: Vec<RunId>,
     rested: bool,
+}
+
+struct Newest {
+    at: Address,
+    /// The entry in which it first came.
+    arrived: usize,
+    marker: Marker,
 }
 
 struct Waiting {
@@ -376,23 +382,31 @@ impl Fifo {
             let Some(key) = facts.run_here().map(|run| run.key.clone()) else {
                 continue;
             };
-            let queue = (at.clone(), key);
-            match self.newest.get(&queue) {
-                Some((newest, first)) if *newest > waiting.again.0 && marker == latest => {
-                    let (name, first) = (marker.in_text(), first.in_text());
+            let queues = self.newest.entry(key).or_default();
+            let known = queues.iter().position(|newest| newest.at == *at);
+            let newest = known.map(|known| &mut queues[known]);
+            match newest {
+                Some(newest) if newest.arrived > waiting.again.0 && marker == latest => {
+                    let (name, first) = (marker.in_text(), newest.marker.in_text());
                     sink.fail(
                         format!("message {name} of {at} is given to run {run} after message {first}, which arrived later"),
                         format!("message {name} is given to a run before message {first}"),
                     );
+                    continue;
                 }
-                Some((newest, _)) if *newest > waiting.again.0 => (),
-                _ => {
-                    self.newest
-                        .insert(queue, (waiting.arrived.0, marker.clone()));
-                    if waiting.busy {
-                        sink.witness();
-                    }
+                Some(newest) if newest.arrived > waiting.again.0 => continue,
+                Some(newest) => {
+                    newest.arrived = waiting.arrived.0;
+                    newest.marker.clone_from(marker);
                 }
+                None => queues.push(Newest {
+                    at: at.clone(),
+                    arrived: waiting.arrived.0,
+                    marker: marker.clone(),
+                }),
+            }
+            if waiting.busy {
+                sink.witness();
             }
         }
     }
