@@ -7,6 +7,7 @@
 mod binding;
 mod command;
 mod delivery;
+mod forget;
 mod here;
 mod provenance;
 mod relay;
@@ -115,8 +116,9 @@ pub struct Facts {
     /// How many completions, replies and calls still wait.
     owed: usize,
     threads_asked: FxHashMap<RequestId, (SessionKey, Option<CallId>)>,
-    /// The numbers of messages by their ids on the channel.
+    /// The numbers of messages by their ids on the channel, and how many there were.
     numbers: FxHashMap<(Address, MessageId), usize>,
+    numbered: usize,
     here: here::Here,
     now: Time,
     index: usize,
@@ -158,6 +160,7 @@ impl Facts {
             owed: 0,
             threads_asked: FxHashMap::default(),
             numbers: FxHashMap::default(),
+            numbered: 0,
             here: here::Here::default(),
             now: Time::ZERO,
             index: 0,

@@ -115,6 +115,13 @@ impl Checker for Once {
             _ => (),
         }
     }
+
+    fn forget(&mut self, facts: &Facts) {
+        let is_known = |run: &RunId| facts.runs.contains_key(run);
+        self.given.retain(|_, runs| runs.iter().any(is_known));
+        self.replaced.retain(|_, by| is_known(by));
+        self.unheard.retain(is_known);
+    }
 }
 
 impl Once {
@@ -278,6 +285,16 @@ impl Checker for Fifo {
             What::World(World::Rest(rest)) => self.rested = *rest != Rest::OutOfWakes,
             _ => (),
         }
+    }
+
+    fn forget(&mut self, facts: &Facts) {
+        let is_known = |message: &Waiting| facts.messages.contains_key(&message.marker);
+        self.waiting.retain(|_, message| is_known(message));
+        self.cancelled.retain(|run| facts.runs.contains_key(run));
+        for queues in self.newest.values_mut() {
+            queues.retain(|newest| facts.messages.contains_key(&newest.marker));
+        }
+        self.newest.retain(|_, queues| !queues.is_empty());
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
