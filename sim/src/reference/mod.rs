@@ -12,6 +12,7 @@ mod journal;
 mod keys;
 mod outbox;
 mod questions;
+mod record;
 mod relay;
 mod restart;
 mod runs;
