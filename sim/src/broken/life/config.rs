@@ -1,12 +1,12 @@
 //! Wrong about the configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use moorline_spec::config::Layer;
-use moorline_spec::effect::{Effect, Memory};
-use moorline_spec::id::{AccountId, ChannelId, RunId, SessionKey};
-use moorline_spec::stimulus::{Caller, Stimulus};
+use moorline_spec::effect::Effect;
+use moorline_spec::id::{AccountId, ChannelId};
+use moorline_spec::stimulus::Stimulus;
 use moorline_spec::time::Time;
 use serde_json::Value;
 
@@ -66,14 +66,6 @@ pub(super) fn gateways() -> Vec<Broken> {
             report: Some("CP-016"),
             summary: "Once a channel has named accounts, its default account is not listened to.",
             build: meddled::<HidesDefault>,
-        },
-        Broken {
-            id: "children-in-threads-remember-their-parent",
-            rule: "session.unknown-key-fresh",
-            report: Some("CP-005"),
-            summary: "A child with a thread starts with its parent's memory; without one it does \
-                      not.",
-            build: meddled::<ThreadsFork>,
         },
     ]
 }
@@ -185,41 +177,5 @@ impl Meddler for HidesDefault {
             let default = AccountId::from("default");
             inbound.at.account != default || !self.named.contains(&inbound.at.channel)
         });
-    }
-}
-
-/// Knows who asked for a child with a thread.
-#[derive(Default)]
-struct ThreadsFork {
-    keys: BTreeMap<RunId, SessionKey>,
-    asked: Vec<SessionKey>,
-}
-
-impl Meddler for ThreadsFork {
-    fn stimuli(&mut self, _: Time, stimuli: &mut Vec<Stimulus>) {
-        for stimulus in stimuli {
-            if let Stimulus::Call(call) = stimulus
-                && call.method == "sessions_spawn"
-                && call.params["thread"] == Value::Bool(true)
-                && let Caller::Run(run) = &call.by
-                && let Some(key) = self.keys.get(run)
-            {
-                self.asked.push(key.clone());
-            }
-        }
-    }
-
-    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
-        for effect in effects {
-            let Effect::StartRun(start) = effect else {
-                continue;
-            };
-            let new = !self.keys.values().any(|key| *key == start.session_key);
-            self.keys
-                .insert(start.run.clone(), start.session_key.clone());
-            if new && start.session_key.as_str().contains(":subagent:") && !self.asked.is_empty() {
-                start.memory = Memory::Fork(self.asked.remove(0));
-            }
-        }
     }
 }

@@ -46,9 +46,7 @@ impl Checker for Settings {
             What::Effect(Effect::StartRun(start)) => self.on_start(start, facts, sink),
             What::Effect(Effect::Answer(answer)) => self.on_answer(&answer.call, facts, sink),
             What::Effect(Effect::Drop(drop)) => self.unheard(&drop.message, facts, sink),
-            What::Effect(Effect::Deliver(deliver)) => {
-                self.unasked(deliver, &entry.markers, facts, sink);
-            }
+            What::Effect(Effect::Deliver(deliver)) => self.unasked(deliver, facts, sink),
             What::Stimulus(Stimulus::Open(_) | Stimulus::ConfigChanged(_)) => {
                 self.since = facts.index();
             }
@@ -199,13 +197,13 @@ impl Settings {
     }
 
     /// Output that nobody asked for.
-    fn unasked(&self, deliver: &Deliver, markers: &[Marker], facts: &Facts, sink: &mut Sink) {
+    fn unasked(&self, deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
         let agents = &facts.config.agents;
         if agents.list.is_empty() && agents.defaults.heartbeat.to.is_none() {
             return;
         }
-        let carrier = facts.carrier(markers).and_then(|own| facts.born.get(own));
-        let run = carrier.and_then(|born| facts.runs.get(born.run()?));
+        let carrier = facts.carrier_here();
+        let run = carrier.and_then(|(_, born)| facts.runs.get(born.run()?));
         let Some(run) = run.filter(|run| run.role == Role::Internal && run.asked.0 > self.since)
         else {
             return;
