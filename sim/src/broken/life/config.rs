@@ -127,12 +127,11 @@ struct LosesRenamed;
 impl Meddler for LosesRenamed {
     fn stimuli(&mut self, _: Time, stimuli: &mut Vec<Stimulus>) {
         for stimulus in stimuli {
-            match stimulus {
-                Stimulus::Open(open) => lose_renamed(Arc::make_mut(&mut open.config)),
-                Stimulus::ConfigChanged(changed) => {
-                    lose_renamed(Arc::make_mut(&mut changed.config));
-                }
-                _ => (),
+            if let Stimulus::Open(open) = stimulus {
+                lose_renamed(Arc::make_mut(&mut open.config));
+            }
+            if let Stimulus::ConfigChanged(changed) = stimulus {
+                lose_renamed(Arc::make_mut(&mut changed.config));
             }
         }
     }

@@ -32,16 +32,16 @@ pub(super) struct Settings {
 impl Checker for Settings {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
-            What::Stimulus(Stimulus::Inbound(inbound)) => {
-                if inbound.kind == Place::Group && !inbound.mentioned {
-                    // What comes again may be dropped for that.
-                    match entry.own.first() {
-                        Some(own) => self
-                            .unmentioned
-                            .insert(inbound.message.clone(), own.clone()),
-                        None => self.unmentioned.remove(&inbound.message),
-                    };
-                }
+            What::Stimulus(Stimulus::Inbound(inbound))
+                if inbound.kind == Place::Group && !inbound.mentioned =>
+            {
+                // What comes again may be dropped for that.
+                match entry.own.first() {
+                    Some(own) => self
+                        .unmentioned
+                        .insert(inbound.message.clone(), own.clone()),
+                    None => self.unmentioned.remove(&inbound.message),
+                };
             }
             What::Effect(Effect::StartRun(start)) => self.on_start(start, facts, sink),
             What::Effect(Effect::Answer(answer)) => self.on_answer(&answer.call, facts, sink),
