@@ -1,5 +1,6 @@
 //! Plays fixtures through a gateway and has them judged.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use moorline_sim::broken::Broken;
@@ -152,10 +153,15 @@ impl Gate {
                 )
             }
         };
+        let unread = match &self.gateway {
+            Judged::Process { process, .. } => process.unread().clone(),
+            Judged::Reference | Judged::Broken(_) => BTreeMap::new(),
+        };
         GatewayReport {
             kind,
             name,
             command,
+            unread,
         }
     }
 

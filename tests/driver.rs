@@ -84,6 +84,28 @@ fn failure(code: &str) -> String {
 }
 
 #[test]
+fn a_field_that_nobody_reads_is_told_of() {
+    let code = r#"
+hello(colour="blue")
+hear()
+say(json.dumps({"effects": [], "wakes_at": 7}))
+for line in sys.stdin:
+    say(json.dumps({"effects": [{"drop": {"message": "m1", "why": "no", "reason": "x"}}]}))
+"#;
+    let mut process = Process::start(&double(code), SHORT).expect("it starts");
+    play(&mut process).expect("it can be driven all the same");
+    let unread: Vec<_> = process.unread().iter().collect();
+    assert_eq!(
+        unread,
+        [
+            (&"effects.reason".to_owned(), &3),
+            (&"hello.colour".to_owned(), &1),
+            (&"wakes_at".to_owned(), &1),
+        ]
+    );
+}
+
+#[test]
 fn a_command_that_is_not_there_is_named_by_the_shell() {
     let failed = Process::start("exec ./no-such-gateway", SHORT).expect_err("it is not there");
     let words = failed.to_string();

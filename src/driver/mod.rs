@@ -5,6 +5,7 @@ mod error;
 mod life;
 mod state_dir;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -61,6 +62,8 @@ pub struct Process {
     scenario_began: Instant,
     request: Vec<u8>,
     reply: Vec<u8>,
+    /// Fields that it wrote and nobody reads, and how often.
+    unread: BTreeMap<String, u64>,
 }
 
 impl Process {
@@ -85,6 +88,7 @@ impl Process {
             scenario_began: Instant::now(),
             request: Vec::new(),
             reply: Vec::new(),
+            unread: BTreeMap::new(),
         };
         process.begin()?;
         Ok(process)
@@ -93,6 +97,12 @@ impl Process {
     /// What the gateway said of itself.
     pub fn hello(&self) -> &GatewayHello {
         &self.hello
+    }
+
+    /// Fields of its replies that nobody reads, by where they stand, and how often each came. They
+    /// do no harm, but a misspelt field is among them.
+    pub fn unread(&self) -> &BTreeMap<String, u64> {
+        &self.unread
     }
 
     /// A new process, and `hello`.
@@ -219,7 +229,13 @@ impl Process {
             self.kill();
             return Err(error);
         }
-        match serde_json::from_slice(&self.reply) {
+        let mut line = serde_json::Deserializer::from_slice(&self.reply);
+        let unread = &mut self.unread;
+        let read = serde_ignored::deserialize(&mut line, |path| {
+            let count = unread.entry(place(&path)).or_default();
+            *count = count.saturating_add(1);
+        });
+        match read.and_then(|reply| line.end().map(|()| reply)) {
             Ok(reply) => Ok(reply),
             Err(error) => Err(self.unreadable(&error)),
         }
@@ -303,6 +319,22 @@ impl Gateway for Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// Where a field stands in a reply: the same place for each effect of a list.
+fn place(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, .. }
+        | Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => place(parent),
+        Path::Map { parent, key } => match place(parent) {
+            root if root.is_empty() => key.clone(),
+            parent => format!("{parent}.{key}"),
+        },
     }
 }
 

@@ -4,7 +4,7 @@ mod exit;
 mod gather;
 mod text;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use moorline_spec::profile::Family;
 use moorline_spec::scenario::Unmet;
@@ -53,6 +53,9 @@ pub struct GatewayReport {
     /// The command that started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// Fields of its replies that nobody reads, and how often each came.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unread: BTreeMap<String, u64>,
 }
 
 /// What kind of gateway was judged.

@@ -20,6 +20,13 @@ const NAMED: usize = 4;
 pub fn write_report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     write_head(out, report)?;
     write_table(out, report)?;
+    for (field, count) in &report.gateway.unread {
+        let words = format!(
+            "field `{field}` of its replies is read by nobody ({count} times); a misspelt name \
+             does nothing"
+        );
+        write_label(out, "note", UNSURE, &words)?;
+    }
     for rule in report.standing(Standing::Fail) {
         write_broken(out, rule, "fail", BAD)?;
     }
