@@ -281,3 +281,48 @@ fn readme_begins_with_commands_that_exist() {
         .expect("the first runs moorline");
     moorline(&[ours, "--help"]).success();
 }
+
+#[test]
+fn a_report_comes_in_every_form_asked_for() {
+    let path = directory("forms", &[("isolation/two.json", STORY)]);
+    let file = |name: &str| path.join(name).display().to_string();
+    let forms = ["junit", "markdown", "sarif", "badge", "json"];
+    let targets = forms.map(|form| format!("--report={form}={}", file(form)));
+    let story = file("isolation");
+    let mut arguments = vec!["run", &story, "--report=github=-"];
+    arguments.extend(targets.iter().map(String::as_str));
+    let output = moorline(&arguments).success();
+    let said = text(&output.get_output().stdout);
+    assert!(
+        said.contains("conforms"),
+        "the table is still there: {said}"
+    );
+    let holds = [
+        "<testsuites",
+        "✅ conforms",
+        "2.1.0",
+        "brightgreen",
+        "\"report\": 1",
+    ];
+    for (form, part) in forms.into_iter().zip(holds) {
+        let written = fs::read_to_string(path.join(form)).expect("it was written");
+        assert!(written.contains(part), "{form}: {written}");
+    }
+    moorline(&["run", &story, "--report=yaml=x"]).code(64);
+    moorline(&["run", &story, "--report=json=-", "--report=junit=-"]).code(64);
+}
+
+#[test]
+fn a_part_of_the_fixtures_is_played_by_each_shard() {
+    let files = ["isolation/a.json", "isolation/b.json", "isolation/c.json"];
+    let path = directory("shards", &files.map(|name| (name, STORY)));
+    let story = path.join("isolation").display().to_string();
+    let played = |shard: &str| {
+        let output = moorline(&["run", &story, "--shard", shard, "--json", "-"]).success();
+        let report: serde_json::Value =
+            serde_json::from_slice(&output.get_output().stdout).unwrap();
+        report["fixtures"].as_array().unwrap().len()
+    };
+    assert_eq!((played("1/2"), played("2/2")), (2, 1));
+    moorline(&["run", &story, "--shard", "3/2"]).code(64);
+}

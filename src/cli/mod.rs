@@ -21,7 +21,7 @@ use moorline_spec::profile::Profile;
 use moorline_spec::wire::{self, Disk, GatewayHello};
 
 use crate::driver::Deadlines;
-use crate::report::Exit;
+use crate::report::{Exit, Format, UnknownFormat};
 use crate::serve::serve_gateway;
 use failure::Failure;
 
@@ -117,6 +117,60 @@ struct RunArgs {
     /// Write the report as JSON to a file, or with `-` in place of the text
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write it in another form too: json, junit, github, markdown, sarif or badge, such as
+    /// `junit=report.xml`; `-` is the standard output. May be given several times
+    #[arg(long = "report", value_name = "FORM=FILE", value_parser = report_file)]
+    reports: Vec<ReportFile>,
+    /// Play only one part of the fixtures, such as `2/3`: every part together plays each once
+    #[arg(long, value_name = "PART/PARTS", value_parser = shard)]
+    shard: Option<Shard>,
+    /// Stop at the first fixture that fails
+    #[arg(long)]
+    fail_fast: bool,
+}
+
+/// A form of a report, and where it goes.
+#[derive(Clone, Debug)]
+struct ReportFile {
+    format: Format,
+    /// `-` is the standard output.
+    path: PathBuf,
+}
+
+fn report_file(words: &str) -> Result<ReportFile, String> {
+    let (format, path) = words
+        .split_once('=')
+        .filter(|(_, path)| !path.is_empty())
+        .ok_or("a report is a form and a file, such as `junit=report.xml`")?;
+    let format = format
+        .parse()
+        .map_err(|error: UnknownFormat| error.to_string())?;
+    let path = PathBuf::from(path);
+    Ok(ReportFile { format, path })
+}
+
+/// One of several parts of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shard {
+    /// From 1.
+    part: usize,
+    parts: usize,
+}
+
+fn shard(words: &str) -> Result<Shard, String> {
+    let numbers = words.split_once('/').and_then(|(part, parts)| {
+        let (part, parts) = (part.parse().ok()?, parts.parse().ok()?);
+        (1 <= part && part <= parts).then_some(Shard { part, parts })
+    });
+    numbers
+        .ok_or_else(|| "a part is a number from 1 and how many there are, such as `2/3`".to_owned())
+}
+
+impl Shard {
+    /// Whether the fixture of that number, from 0, is in this part.
+    fn has(self, number: usize) -> bool {
+        number % self.parts == self.part - 1
+    }
 }
 
 #[derive(Debug, Args)]
@@ -217,5 +271,19 @@ mod tests {
     fn the_command_line_makes_sense() {
         use clap::CommandFactory;
         Line::command().debug_assert();
+    }
+
+    #[test]
+    fn every_fixture_is_in_one_part() {
+        for parts in 1..5 {
+            for number in 0..20 {
+                let having = (1..=parts).filter(|&part| Shard { part, parts }.has(number));
+                assert_eq!(having.count(), 1, "{number} of {parts} parts");
+            }
+        }
+        assert_eq!(shard("2/3"), Ok(Shard { part: 2, parts: 3 }));
+        for wrong in ["0/3", "4/3", "1", "a/b", "1/0", "-1/2"] {
+            assert!(shard(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::failure::Failure;
 use super::{RunArgs, choose};
-use crate::report::{Account, Exit, Report, gather, write_report};
+use crate::report::{Account, Exit, Format, Report, gather, write_report};
 
 pub(super) fn run(out: &mut impl Write, args: &RunArgs) -> Result<Exit, Failure> {
     let began = Instant::now();
@@ -16,32 +17,44 @@ pub(super) fn run(out: &mut impl Write, args: &RunArgs) -> Result<Exit, Failure>
     let mut gate = choose::gate(&args.gateway)?;
     let mut account = Account::new(selection.rules, gate.options(), selection.only_named);
     let bar = bar(selection.fixtures.len() as u64);
-    for named in &selection.fixtures {
+    let parts = selection.fixtures.iter().enumerate();
+    for (_, named) in parts.filter(|(number, _)| args.shard.is_none_or(|part| part.has(*number))) {
         bar.set_message(named.id.clone());
         account.take(named, &gate.play(named.scenario()));
         bar.inc(1);
+        if args.fail_fast && account.failed() > 0 {
+            break;
+        }
     }
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
     let report = gather(account, gate.report(), &gate.profile().name, seconds);
-    match &args.json {
-        Some(path) if path.as_os_str() == "-" => write_json(&mut *out, &report)?,
-        Some(path) => {
-            let failed = |error| Failure::File(path.clone(), error);
-            let mut file = BufWriter::new(File::create(path).map_err(failed)?);
-            write_json(&mut file, &report)
-                .and_then(|()| file.flush())
-                .map_err(failed)?;
-            write_report(out, &report)?;
+    let json = args.json.iter().map(|path| (Format::Json, path));
+    let others = args.reports.iter().map(|file| (file.format, &file.path));
+    let mut is_taken = false;
+    for (format, path) in json.chain(others) {
+        if path.as_os_str() != "-" {
+            write_file(format, path, &report)?;
+            continue;
         }
-        None => write_report(out, &report)?,
+        // Annotations stand among other lines; every other form wants the output for itself.
+        if format != Format::Github && std::mem::replace(&mut is_taken, true) {
+            let words = "only one report can have the standard output, which is named `-`";
+            return Err(Failure::Usage(words.to_owned()));
+        }
+        format.write(&report, out)?;
+    }
+    if !is_taken {
+        write_report(out, &report)?;
     }
     Ok(report.exit())
 }
 
-fn write_json(mut out: impl Write, report: &Report) -> std::io::Result<()> {
-    serde_json::to_writer_pretty(&mut out, report)?;
-    writeln!(out)
+fn write_file(format: Format, path: &Path, report: &Report) -> Result<(), Failure> {
+    let failed = |error| Failure::File(path.to_owned(), error);
+    let mut file = BufWriter::new(File::create(path).map_err(failed)?);
+    let written = format.write(report, &mut file);
+    written.and_then(|()| file.flush()).map_err(failed)
 }
 
 /// A bar on a terminal, and nothing elsewhere or where all is over in a moment.

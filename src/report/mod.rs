@@ -1,6 +1,7 @@
 //! What a run found, as data. The text for people and the JSON for programs both come from it.
 
 mod exit;
+mod formats;
 mod gather;
 mod text;
 
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use exit::Exit;
+pub use formats::{Format, UnknownFormat};
 pub use gather::{Account, gather, lines};
 pub use text::{write_lines, write_report};
 
