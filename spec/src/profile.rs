@@ -19,6 +19,9 @@ pub struct Profile {
     /// The dials. One left out stands as in `target`.
     #[serde(default)]
     pub dials: Dials,
+    /// Where it is read that a dial stands so, by the dial's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, String>,
 }
 
 /// Rules that belong together.
@@ -328,6 +331,7 @@ impl Profile {
             name: "target".to_owned(),
             families: Family::ALL.into_iter().collect(),
             dials: Dials::default(),
+            sources: BTreeMap::new(),
         }
     }
 
@@ -385,6 +389,16 @@ mod tests {
         let shipped = Profile::shipped();
         assert_eq!(shipped.len(), SHIPPED.len());
         assert_eq!(shipped[0], Profile::target());
+    }
+
+    #[test]
+    fn a_source_is_one_of_a_dial() {
+        let dials = serde_json::to_value(Dials::default()).unwrap();
+        for profile in Profile::shipped() {
+            for dial in profile.sources.keys() {
+                assert!(dials.get(dial).is_some(), "{}: {dial}", profile.name);
+            }
+        }
     }
 
     #[test]

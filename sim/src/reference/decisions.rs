@@ -7,6 +7,7 @@ use moorline_spec::channel::{TextLimit, Threading};
 use moorline_spec::config::Limits;
 use moorline_spec::effect::Memory;
 use moorline_spec::id::{ChannelId, SessionId, SessionKey, Text};
+use moorline_spec::key::{Malformed, Naming};
 use moorline_spec::profile::{
     AfterUnknown, BusyRequester, CompletionTo, MaxAgeFrom, NoReply, Permission, ProactiveTo,
     ResetAnchor, ResetRequester,
@@ -29,6 +30,11 @@ pub trait Decisions {
     /// The session a message reaches where the place is not bound.
     fn session_of(&self, message: &Speaking<'_>) -> SessionKey {
         keys::session_of(message)
+    }
+
+    /// The one spelling of a key that somebody names; a text that is none is refused.
+    fn canonical(&self, naming: &Naming, raw: &str) -> Result<SessionKey, Malformed> {
+        naming.canonical(raw)
     }
 
     /// The session a message reaches: that of the binding, else the conversation's own.

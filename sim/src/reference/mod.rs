@@ -10,6 +10,7 @@ mod decisions;
 mod ingress;
 mod journal;
 mod keys;
+mod naming;
 mod outbox;
 mod questions;
 mod relay;
@@ -35,6 +36,7 @@ use moorline_spec::config::Config;
 use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig};
 use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{AgentId, CallId, ChannelId, SessionKey, Text};
+use moorline_spec::key::Naming;
 use moorline_spec::profile::{Dials, Profile};
 use moorline_spec::stimulus::{ConfigChanged, Stimulus};
 use moorline_spec::time::Time;
@@ -56,6 +58,7 @@ pub struct Reference {
     config: Config,
     channels: Arc<[Channel]>,
     agents: Arc<[AgentId]>,
+    naming: Naming,
     main: SessionKey,
     calendar: Option<Calendar>,
     /// The last daily boundary that was looked up, and its hour.
@@ -86,6 +89,7 @@ impl Reference {
             config: Config::default(),
             channels: Arc::from([]),
             agents: Arc::from([]),
+            naming: Naming::default(),
             main: SessionKey::default(),
             calendar: None,
             boundary: None,

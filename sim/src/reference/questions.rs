@@ -1,7 +1,7 @@
 //! What the decisions are asked, and what they can answer.
 
 use moorline_spec::address::{Address, Place};
-use moorline_spec::channel::Threading;
+use moorline_spec::channel::{IdCase, Threading};
 use moorline_spec::config::{Config, ResetPolicy};
 use moorline_spec::id::{AgentId, PersonId};
 use moorline_spec::profile::{AfterUnknown, BusyRequester, CompletionTo, ProactiveTo, ResetAnchor};
@@ -22,6 +22,8 @@ pub struct Speaking<'a> {
     pub kind: Place,
     /// Who wrote it.
     pub from: &'a PersonId,
+    /// Whether ids of that channel that differ only in case are two.
+    pub id_case: IdCase,
 }
 
 /// A message that may or may not be for the gateway.

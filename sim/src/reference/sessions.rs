@@ -1,5 +1,6 @@
 //! Life of a session: opened, reset, deleted.
 
+use moorline_spec::address::Place;
 use moorline_spec::config::ResetPolicy;
 use moorline_spec::effect::{CancelRun, Effect, UnboundBecause};
 use moorline_spec::id::{CallId, RunId, SessionKey};
@@ -8,7 +9,6 @@ use moorline_spec::time::{Span, Time};
 use serde_json::json;
 
 use super::decisions::Ages;
-use super::ingress::kind_of;
 use super::journal::Dirty;
 use super::state::{Owed, Progress, Session, Standing};
 use super::{Reference, keys};
@@ -29,7 +29,7 @@ impl Reference {
         } else {
             let agent = keys::agent_of(key).unwrap_or_else(|| self.default_agent());
             let mut session = Session::new(key.clone(), agent, next, now);
-            session.kind = kind_of(key);
+            session.kind = self.naming.read(key.as_str()).map_or(Place::Direct, |key| key.place());
             self.state.sessions.insert(key.clone(), session);
         }
         self.dirty(Dirty::Session(key.clone()));

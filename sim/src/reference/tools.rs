@@ -224,7 +224,10 @@ impl Reference {
         let Some(message) = call.params["message"].as_str() else {
             return self.refuse(call.call.clone(), "runtime.subagent.run needs `message`");
         };
-        let key = SessionKey::from(key);
+        let key = match self.spelled(key) {
+            Ok(key) => key,
+            Err(error) => return self.refuse(call.call.clone(), error),
+        };
         self.open_session(&key);
         let turn = Turn::Plugin {
             call: Some(call.call.clone()),

@@ -7,6 +7,7 @@
 mod binding;
 mod command;
 mod delivery;
+mod naming;
 mod provenance;
 mod relay;
 mod routing;
@@ -24,6 +25,7 @@ use crate::channel::Channel;
 use crate::config::Config;
 use crate::effect::Effect;
 use crate::id::{CallId, ChannelId, DeliveryId, Marker, RequestId, RunId, SessionKey, SteerId};
+use crate::key::Naming;
 use crate::profile::Profile;
 use crate::stimulus::{Open, Stimulus};
 use crate::time::Time;
@@ -49,6 +51,8 @@ pub struct Facts {
     pub calendar: Option<Calendar>,
     /// The channels it was opened with.
     pub channels: FxHashMap<ChannelId, Channel>,
+    /// What session keys are read by.
+    pub naming: Naming,
     /// How many lives it has begun.
     pub lives: u32,
     /// Whether the scenario's steps are over.
@@ -69,6 +73,8 @@ pub struct Facts {
     pub steers: FxHashMap<SteerId, SteerFacts>,
     /// Sessions that had a run.
     pub sessions: FxHashMap<SessionKey, SessionFacts>,
+    /// Their keys, by the one spelling of each.
+    spelled: FxHashMap<SessionKey, SessionKey>,
     /// The session that last took a person's message from an address.
     pub home: FxHashMap<Address, SessionKey>,
     /// Where `/new` or `/reset` was said before it could be seen which session that concerns.
@@ -114,6 +120,7 @@ impl Facts {
             config: Config::default(),
             calendar: None,
             channels: FxHashMap::default(),
+            naming: Naming::default(),
             lives: 0,
             healing: false,
             born: FxHashMap::default(),
@@ -124,6 +131,7 @@ impl Facts {
             calls: FxHashMap::default(),
             steers: FxHashMap::default(),
             sessions: FxHashMap::default(),
+            spelled: FxHashMap::default(),
             home: FxHashMap::default(),
             unplaced_resets: Vec::new(),
             bindings: Vec::new(),
@@ -257,6 +265,7 @@ impl Facts {
             self.channels = channels
                 .map(|channel| (channel.id.clone(), channel.clone()))
                 .collect();
+            self.naming = Naming::of(&open.agents, open.channels.iter());
         }
         self.on_binding_life();
     }

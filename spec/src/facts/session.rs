@@ -120,7 +120,9 @@ impl MessageFacts {
 
     /// Whether it asks for a fresh start.
     pub fn asks_fresh(&self) -> bool {
-        let word = self.text.split([' ', '⟦']).next().unwrap_or_default();
+        let text = self.text.trim_start();
+        let ends = |c: char| c.is_whitespace() || c == '⟦';
+        let word = text.split(ends).next().unwrap_or_default();
         word.eq_ignore_ascii_case("/new") || word.eq_ignore_ascii_case("/reset")
     }
 }
@@ -306,9 +308,9 @@ impl Facts {
     pub(super) fn note_admin_call(&mut self, call: &Call) {
         let key = call.params.get("key").and_then(|key| key.as_str());
         if matches!(call.method.as_str(), "sessions.reset" | "sessions.delete")
-            && let Some(key) = key
+            && let Some(key) = key.and_then(|key| self.session_named(key)).cloned()
         {
-            self.tell_to_forget(key);
+            self.tell_to_forget(key.as_str());
         }
     }
 
@@ -333,13 +335,14 @@ impl Facts {
         };
         let refused = matches!(call.status(), Some("error" | "forbidden"));
         let deletes = call.method == "sessions.delete";
-        let Some(key) = call.text("key").map(str::to_owned) else {
+        let Some(key) = call.text("key").and_then(|key| self.session_named(key)) else {
             return;
         };
+        let key = key.clone();
         if refused || !(deletes || call.method == "sessions.reset") {
             return;
         }
-        self.tell_to_forget(&key);
+        self.tell_to_forget(key.as_str());
         if let Some(session) = self.sessions.get_mut(key.as_str()) {
             session.deleted |= deletes;
         }
@@ -351,6 +354,7 @@ impl Facts {
         if let Role::Chat(marker) = &run.role {
             arrived = self.messages.get(marker).map(|message| message.arrived);
         }
+        self.note_key(&run.key);
         let session = self.sessions.entry(run.key.clone()).or_default();
         let told_at = session.told_at.map(|(_, at)| at);
         let last = session.runs.last().and_then(|run| self.runs.get(run));

@@ -9,16 +9,19 @@ use moorline_spec::profile::ResetAnchor;
 use moorline_spec::stimulus::Stimulus;
 use moorline_spec::time::{Span, Time};
 
+mod keys;
+
 use super::super::{Broken, Meddler, deciding, meddled};
 use crate::reference::{Ages, Cause, Decisions, Right, Speaking};
 
 pub(super) fn gateways() -> Vec<Broken> {
-    let mut gateways = keys();
+    let mut gateways = keys::gateways();
+    gateways.extend(scopes());
     gateways.extend(resets());
     gateways
 }
 
-fn keys() -> Vec<Broken> {
+fn scopes() -> Vec<Broken> {
     vec![
         Broken {
             id: "everybody-in-the-main-session",

@@ -1,5 +1,6 @@
 //! Identity and life of sessions: when an agent remembers, and when it does not.
 
+mod key;
 pub(super) mod reset;
 mod scope;
 #[cfg(test)]
@@ -21,6 +22,7 @@ const STARTS: &[Kind] = &[Kind::StartRun];
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
+        key::rule(),
         scope::rule(),
         rule(
             "session.continues",
