@@ -1,0 +1,114 @@
+//! `threadBindings`, which the configuration, a channel and an account can each have.
+
+use serde::Deserialize;
+
+use super::{Config, number};
+use crate::address::Address;
+use crate::time::Span;
+
+/// `threadBindings`, at any level. What is absent is decided by the next level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ThreadBindings {
+    /// Whether there are any.
+    pub enabled: Option<bool>,
+    /// The idle timeout in hours; 0 disables it.
+    #[serde(deserialize_with = "number::hours")]
+    pub idle_hours: Option<Span>,
+    /// The max age in hours; 0 disables it.
+    #[serde(deserialize_with = "number::hours")]
+    pub max_age_hours: Option<Span>,
+    /// The opt-in for spawns that ask for a thread.
+    pub spawn_subagent_sessions: Option<bool>,
+}
+
+/// The two limits of a binding; `None` is a limit switched off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Limits {
+    /// How long without activity.
+    pub idle: Option<Span>,
+    /// How long at most.
+    pub max_age: Option<Span>,
+}
+
+impl Config {
+    /// The levels of `threadBindings` that hold at an address, the strongest first.
+    fn binding_levels(&self, at: &Address) -> impl Iterator<Item = &ThreadBindings> {
+        let channel = self.channels.get(&at.channel);
+        let account = channel.and_then(|channel| channel.accounts.get(&at.account));
+        let account = account.map(|account| &account.thread_bindings);
+        let channel = channel.map(|channel| &channel.thread_bindings);
+        account
+            .into_iter()
+            .chain(channel)
+            .chain([&self.session.thread_bindings])
+    }
+
+    /// Whether conversations can be bound there. Unless said otherwise they can.
+    pub fn bindings_enabled(&self, at: &Address) -> bool {
+        self.binding_levels(at)
+            .find_map(|level| level.enabled)
+            .unwrap_or(true)
+    }
+
+    /// Whether a spawn may ask for a thread there; `None` where nobody said so.
+    pub fn spawn_may_bind(&self, at: &Address) -> Option<bool> {
+        self.binding_levels(at)
+            .find_map(|level| level.spawn_subagent_sessions)
+    }
+
+    /// The limits of a binding made there: 24 hours idle and no max age unless said otherwise.
+    pub fn binding_limits(&self, at: &Address) -> Limits {
+        let idle = self.binding_levels(at).find_map(|level| level.idle_hours);
+        let max_age = self
+            .binding_levels(at)
+            .find_map(|level| level.max_age_hours);
+        let on = |span: Span| (!span.is_zero()).then_some(span);
+        Limits {
+            idle: on(idle.unwrap_or(Span::hours(24))),
+            max_age: max_age.and_then(on),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn discord(account: &str) -> Address {
+        Address {
+            channel: "discord".into(),
+            account: account.into(),
+            conversation: "general".into(),
+            thread: None,
+        }
+    }
+
+    #[track_caller]
+    fn limits(config: Value, idle: Option<Span>, max_age: Option<Span>) {
+        let config = Config::read(&config).unwrap();
+        assert_eq!(
+            config.binding_limits(&discord("work")),
+            Limits { idle, max_age }
+        );
+    }
+
+    #[test]
+    fn the_nearest_level_decides_each_limit() {
+        limits(json!({}), Some(Span::hours(24)), None);
+        limits(
+            json!({"session": {"threadBindings": {"idleHours": 12}}}),
+            Some(Span::hours(12)),
+            None,
+        );
+        // Zero is a value, not absence.
+        let zero = json!({"channels": {"discord": {"threadBindings": {"idleHours": 0}}},
+            "session": {"threadBindings": {"idleHours": 12, "maxAgeHours": 1}}});
+        limits(zero, None, Some(Span::hours(1)));
+        let account = json!({"channels": {"discord": {"threadBindings": {"idleHours": 0},
+            "accounts": {"work": {"threadBindings": {"idleHours": 0.5}}}}}});
+        limits(account, Some(Span::mins(30)), None);
+    }
+}
