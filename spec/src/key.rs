@@ -164,19 +164,29 @@ impl Naming {
     }
 
     fn read_rest(&self, agent: AgentId, text: &str) -> Result<Key, Malformed> {
-        if text.split(':').next().is_some_and(|head| is(head.trim(), "agent")) {
+        if text
+            .split(':')
+            .next()
+            .is_some_and(|head| is(head.trim(), "agent"))
+        {
             return Err(Malformed::Nested);
         }
         let (base, thread) = split_thread(text);
         let rest = self.read_base(base);
         let case = match &rest {
-            Rest::Direct { channel: Some(channel), .. } | Rest::Group { channel, .. } => {
-                self.case_of(channel)
+            Rest::Direct {
+                channel: Some(channel),
+                ..
             }
+            | Rest::Group { channel, .. } => self.case_of(channel),
             Rest::Main | Rest::Direct { .. } | Rest::Made { .. } | Rest::Named(_) => IdCase::Kept,
         };
         let thread = thread.map(|thread| case.fold(decoded(thread.trim())).into_owned());
-        Ok(Key::Of { agent, rest, thread })
+        Ok(Key::Of {
+            agent,
+            rest,
+            thread,
+        })
     }
 
     fn read_base(&self, base: &str) -> Rest {
@@ -188,7 +198,11 @@ impl Naming {
         };
         if is(head, "direct") && !tail.is_empty() {
             let peer = decoded(tail).into_owned();
-            return Rest::Direct { channel: None, account: None, peer };
+            return Rest::Direct {
+                channel: None,
+                account: None,
+                peer,
+            };
         }
         if let Some(kind) = MADE.into_iter().find(|kind| is(kind, head))
             && !tail.is_empty()
@@ -217,10 +231,18 @@ impl Naming {
         let account = account.map(|account| self.account(&channel, &decoded(account)));
         let id = self.case_of(&channel).fold(decoded(id)).into_owned();
         Some(if is(word, "direct") {
-            Rest::Direct { channel: Some(channel), account, peer: id }
+            Rest::Direct {
+                channel: Some(channel),
+                account,
+                peer: id,
+            }
         } else {
             let account = account.filter(|account| account.as_str() != "default");
-            Rest::Group { channel, account, conversation: id }
+            Rest::Group {
+                channel,
+                account,
+                conversation: id,
+            }
         })
     }
 
@@ -228,7 +250,10 @@ impl Naming {
         let known = |(id, ..): &&(ChannelId, _, _)| id.as_str() == name;
         let spelled = |(id, ..): &&(ChannelId, _, _)| is(id.as_str(), name);
         let mut channels = self.channels.iter();
-        let found = channels.clone().find(known).or_else(|| channels.find(spelled));
+        let found = channels
+            .clone()
+            .find(known)
+            .or_else(|| channels.find(spelled));
         found.map_or_else(|| name.to_ascii_lowercase().into(), |(id, ..)| id.clone())
     }
 
@@ -251,8 +276,13 @@ impl Key {
     /// The kind of conversation that it is of.
     pub fn place(&self) -> Place {
         match self {
-            Self::Of { thread: Some(_), .. } => Place::Thread,
-            Self::Of { rest: Rest::Group { .. }, .. } => Place::Group,
+            Self::Of {
+                thread: Some(_), ..
+            } => Place::Thread,
+            Self::Of {
+                rest: Rest::Group { .. },
+                ..
+            } => Place::Group,
             Self::Of { .. } | Self::Global | Self::Unknown => Place::Direct,
         }
     }
@@ -263,12 +293,20 @@ impl fmt::Display for Key {
         let (agent, rest, thread) = match self {
             Self::Global => return f.write_str("global"),
             Self::Unknown => return f.write_str("unknown"),
-            Self::Of { agent, rest, thread } => (agent, rest, thread),
+            Self::Of {
+                agent,
+                rest,
+                thread,
+            } => (agent, rest, thread),
         };
         write!(f, "agent:{}:", segment(agent.as_str()))?;
         match rest {
             Rest::Main => f.write_str("main")?,
-            Rest::Direct { channel, account, peer } => {
+            Rest::Direct {
+                channel,
+                account,
+                peer,
+            } => {
                 if let Some(channel) = channel {
                     write!(f, "{}:", segment(channel.as_str()))?;
                 }
@@ -277,7 +315,11 @@ impl fmt::Display for Key {
                 }
                 write!(f, "direct:{}", opaque(peer))?;
             }
-            Rest::Group { channel, account, conversation } => {
+            Rest::Group {
+                channel,
+                account,
+                conversation,
+            } => {
                 write!(f, "{}:", segment(channel.as_str()))?;
                 if let Some(account) = account {
                     write!(f, "{}:", segment(account.as_str()))?;
@@ -298,19 +340,24 @@ fn is(text: &str, word: &str) -> bool {
 }
 
 fn is_word(text: &str) -> bool {
-    ["direct", "group", "channel"].into_iter().any(|word| is(text, word))
+    ["direct", "group", "channel"]
+        .into_iter()
+        .any(|word| is(text, word))
 }
 
 /// Whether a text can be the id of an agent.
 fn is_agent(text: &str) -> bool {
     let inner = |c: u8| c.is_ascii_alphanumeric() || c == b'_' || c == b'-';
-    let first = text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
+    let first = text
+        .as_bytes()
+        .first()
+        .is_some_and(u8::is_ascii_alphanumeric);
     first && text.len() <= 64 && text.bytes().all(inner)
 }
 
 /// The last `:thread:` begins the thread, if anything comes before and after it.
 fn split_thread(text: &str) -> (&str, Option<&str>) {
-    let at = (1..text.len()).rev().find(|&at| starts_thread(&text[..], at));
+    let at = (1..text.len()).rev().find(|&at| starts_thread(text, at));
     match at.map(|at| (&text[..at], &text[at + THREAD.len()..])) {
         Some((base, thread)) if !thread.trim().is_empty() => (base, Some(thread)),
         Some(_) | None => (text, None),
@@ -326,7 +373,11 @@ fn starts_thread(text: &str, at: usize) -> bool {
 /// A name between colons, as it stands in a key: it holds no colon and is no word of the grammar.
 pub fn segment(name: &str) -> Cow<'_, str> {
     let is_reserved = WORDS.into_iter().chain(MADE).any(|word| is(name, word));
-    if !is_reserved && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_') {
+    if !is_reserved
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+    {
         return Cow::Borrowed(name);
     }
     let plain = |at: usize, c: char| {
@@ -344,7 +395,9 @@ pub fn opaque(id: &str) -> Cow<'_, str> {
         return Cow::Borrowed(id);
     }
     let inner = id.len() - id.trim_start().len()..id.trim_end().len();
-    encoded(id, |at, c| c != '%' && inner.contains(&at) && !starts_thread(id, at))
+    encoded(id, |at, c| {
+        c != '%' && inner.contains(&at) && !starts_thread(id, at)
+    })
 }
 
 fn encoded(text: &str, plain: impl Fn(usize, char) -> bool) -> Cow<'_, str> {
@@ -370,8 +423,13 @@ pub fn decoded(text: &str) -> Cow<'_, str> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.as_bytes();
     while let Some((&first, rest)) = bytes.split_first() {
-        let hex = |at: usize| rest.get(at).and_then(|&digit| char::from(digit).to_digit(16));
-        if first == b'%' && let (Some(high), Some(low)) = (hex(0), hex(1)) {
+        let hex = |at: usize| {
+            rest.get(at)
+                .and_then(|&digit| char::from(digit).to_digit(16))
+        };
+        if first == b'%'
+            && let (Some(high), Some(low)) = (hex(0), hex(1))
+        {
             decoded.push((high * 16 + low) as u8);
             bytes = &rest[2..];
         } else {

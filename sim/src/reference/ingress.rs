@@ -159,12 +159,7 @@ impl Reference {
             return;
         };
         self.open_session(&key);
-        let run = self.new_run(
-            key,
-            Turn::Internal(turn.path),
-            turn.text.clone(),
-            None,
-        );
+        let run = self.new_run(key, Turn::Internal(turn.path), turn.text.clone(), None);
         self.enqueue(run);
     }
 

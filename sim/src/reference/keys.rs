@@ -190,3 +190,6 @@ pub(super) fn is_silent(text: &str) -> bool {
     }
     matches!(words(text).as_str(), "NO_REPLY" | "ANNOUNCE_SKIP")
 }
+
+#[cfg(test)]
+mod tests;

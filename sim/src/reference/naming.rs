@@ -13,7 +13,10 @@ impl Reference {
             Some(agent) if !self.agents.contains(&agent) => {
                 let known: Vec<&str> = self.agents.iter().map(|agent| agent.as_str()).collect();
                 let known = known.join(", ");
-                Err(format!("unknown agent id {:?} (there is {known})", agent.as_str()))
+                Err(format!(
+                    "unknown agent id {:?} (there is {known})",
+                    agent.as_str()
+                ))
             }
             Some(_) | None => Ok(key),
         }

@@ -29,7 +29,10 @@ impl Reference {
         } else {
             let agent = keys::agent_of(key).unwrap_or_else(|| self.default_agent());
             let mut session = Session::new(key.clone(), agent, next, now);
-            session.kind = self.naming.read(key.as_str()).map_or(Place::Direct, |key| key.place());
+            session.kind = self
+                .naming
+                .read(key.as_str())
+                .map_or(Place::Direct, |key| key.place());
             self.state.sessions.insert(key.clone(), session);
         }
         self.dirty(Dirty::Session(key.clone()));

@@ -67,29 +67,62 @@ fn a_name_alone_is_one_of_the_default_agent() {
 
 #[test]
 fn an_id_keeps_its_case_where_the_channel_does() {
-    check("agent:main:matrix:channel:!AbC:Srv", "agent:main:matrix:group:!AbC:Srv");
-    check("agent:main:Matrix:Group:!abc:Srv", "agent:main:matrix:group:!abc:Srv");
+    check(
+        "agent:main:matrix:channel:!AbC:Srv",
+        "agent:main:matrix:group:!AbC:Srv",
+    );
+    check(
+        "agent:main:Matrix:Group:!abc:Srv",
+        "agent:main:matrix:group:!abc:Srv",
+    );
     check("agent:main:irc:group:#Ops", "agent:main:irc:group:#ops");
     check("agent:main:irc:direct:Bob", "agent:main:irc:direct:bob");
     check("agent:main:direct:Bob", "agent:main:direct:Bob");
-    check("agent:main:elsewhere:group:AbC=", "agent:main:elsewhere:group:AbC=");
+    check(
+        "agent:main:elsewhere:group:AbC=",
+        "agent:main:elsewhere:group:AbC=",
+    );
     check("agent:main:SUBAGENT:2-7", "agent:main:subagent:2-7");
 }
 
 #[test]
 fn an_account_stands_where_it_is_not_the_default_one() {
-    check("agent:main:matrix:default:group:r", "agent:main:matrix:group:r");
-    check("agent:main:matrix:work:group:r", "agent:main:matrix:Work:group:r");
-    check("agent:main:matrix:default:direct:U", "agent:main:matrix:default:direct:U");
+    check(
+        "agent:main:matrix:default:group:r",
+        "agent:main:matrix:group:r",
+    );
+    check(
+        "agent:main:matrix:work:group:r",
+        "agent:main:matrix:Work:group:r",
+    );
+    check(
+        "agent:main:matrix:default:direct:U",
+        "agent:main:matrix:default:direct:U",
+    );
 }
 
 #[test]
 fn a_thread_is_what_follows_the_last_word_for_it() {
-    check("agent:main:matrix:group:r:Thread: 17.5A", "agent:main:matrix:group:r:thread:17.5A");
-    check("agent:main:irc:group:r:thread:A", "agent:main:irc:group:r:thread:a");
-    check("agent:main:matrix:group:a:thread:b:thread:c", "agent:main:matrix:group:a%3Athread:b:thread:c");
-    check("agent:main:matrix:group:r:thread:", "agent:main:matrix:group:r%3Athread:");
-    check("agent:main:main:thread:chat:5", "agent:main:main:thread:chat:5");
+    check(
+        "agent:main:matrix:group:r:Thread: 17.5A",
+        "agent:main:matrix:group:r:thread:17.5A",
+    );
+    check(
+        "agent:main:irc:group:r:thread:A",
+        "agent:main:irc:group:r:thread:a",
+    );
+    check(
+        "agent:main:matrix:group:a:thread:b:thread:c",
+        "agent:main:matrix:group:a%3Athread:b:thread:c",
+    );
+    check(
+        "agent:main:matrix:group:r:thread:",
+        "agent:main:matrix:group:r%3Athread:",
+    );
+    check(
+        "agent:main:main:thread:chat:5",
+        "agent:main:main:thread:chat:5",
+    );
 }
 
 #[test]
@@ -99,9 +132,18 @@ fn what_reads_as_grammar_is_written_otherwise() {
     assert_eq!(segment("main"), "main");
     assert_eq!(opaque(" x% "), "%20x%25%20");
     assert_eq!(opaque("a:b"), "a:b");
-    check("agent:main:matrix:%67roup:group:x", "agent:main:matrix:%67roup:group:x");
-    check("agent:main:matrix:group:100%", "agent:main:matrix:group:100%25");
-    check("agent:main:matrix:group:%FF", "agent:main:matrix:group:%25FF");
+    check(
+        "agent:main:matrix:%67roup:group:x",
+        "agent:main:matrix:%67roup:group:x",
+    );
+    check(
+        "agent:main:matrix:group:100%",
+        "agent:main:matrix:group:100%25",
+    );
+    check(
+        "agent:main:matrix:group:%FF",
+        "agent:main:matrix:group:%25FF",
+    );
 }
 
 #[test]
@@ -111,5 +153,8 @@ fn a_key_tells_the_kind_of_its_conversation() {
     // A person may be called like a word of the grammar.
     assert_eq!(place("agent:main:direct:channel:x"), Ok(Place::Direct));
     assert_eq!(place("agent:main:matrix:group:r"), Ok(Place::Group));
-    assert_eq!(place("agent:main:matrix:group:r:thread:t"), Ok(Place::Thread));
+    assert_eq!(
+        place("agent:main:matrix:group:r:thread:t"),
+        Ok(Place::Thread)
+    );
 }

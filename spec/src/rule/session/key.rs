@@ -54,10 +54,10 @@ struct Canonical {
 impl Checker for Canonical {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
-            What::Stimulus(Stimulus::Inbound(inbound)) => {
-                if inbound.text.trim_start().starts_with("/focus") {
-                    self.focused.insert(inbound.at.without_thread());
-                }
+            What::Stimulus(Stimulus::Inbound(inbound))
+                if inbound.text.trim_start().starts_with("/focus") =>
+            {
+                self.focused.insert(inbound.at.without_thread());
             }
             What::Stimulus(Stimulus::InternalTurn(turn)) => {
                 if let Some(marker) = entry.own.first() {
@@ -91,7 +91,10 @@ impl Canonical {
                 }
             }
             Role::Internal => {
-                let turns = run.given.iter().filter_map(|given| self.turns.remove(given));
+                let turns = run
+                    .given
+                    .iter()
+                    .filter_map(|given| self.turns.remove(given));
                 if let Some(named) = turns.last() {
                     self.named(named.as_str(), &run.role, start, facts, sink);
                 }
@@ -132,7 +135,10 @@ impl Canonical {
         }
         if let Owner::Conversation(at) = &owner {
             let home = (start.agent.clone(), at.clone());
-            if let Some(other) = self.homes.insert(home, key.clone()).filter(|other| other != key)
+            if let Some(other) = self
+                .homes
+                .insert(home, key.clone())
+                .filter(|other| other != key)
             {
                 clear = false;
                 if !self.is_bound(at, key, facts) {
@@ -164,16 +170,26 @@ impl Canonical {
         let before = session.and_then(|session| session.before.as_deref());
         let known = before.is_some_and(|before| before.is_known());
         let run = &start.run;
-        let seen = || format!("run {run} {} is in session {key}, and named was {named:?}", purpose(role));
+        let seen = || {
+            format!(
+                "run {run} {} is in session {key}, and named was {named:?}",
+                purpose(role)
+            )
+        };
         let Ok(spelled) = facts.naming.canonical(named) else {
-            return sink.fail(seen(), format!("{named:?} is no key, and reaches no session"));
+            return sink.fail(
+                seen(),
+                format!("{named:?} is no key, and reaches no session"),
+            );
         };
         // A text may be sent to a session's id too, or to a label.
         let is_key = named.contains(':') || named.trim().eq_ignore_ascii_case("main");
         if !is_key && matches!(role, Role::Sent(_)) {
             return;
         }
-        let meant = facts.session_named(named).filter(|meant| is_there(meant, facts));
+        let meant = facts
+            .session_named(named)
+            .filter(|meant| is_there(meant, facts));
         match meant {
             Some(meant) if meant != key => {
                 sink.fail(seen(), format!("it is in session {meant}"));
@@ -204,7 +220,10 @@ impl Canonical {
 }
 
 fn is_there(key: &SessionKey, facts: &Facts) -> bool {
-    facts.sessions.get(key).is_some_and(|session| !session.deleted)
+    facts
+        .sessions
+        .get(key)
+        .is_some_and(|session| !session.deleted)
 }
 
 /// An address without case where its channel knows none.
@@ -213,7 +232,10 @@ fn folded(at: &Address, facts: &Facts) -> Address {
     let fold = |id: &str| case.fold(id.to_owned().into()).into_owned();
     Address {
         conversation: fold(at.conversation.as_str()).into(),
-        thread: at.thread.as_ref().map(|thread| fold(thread.as_str()).into()),
+        thread: at
+            .thread
+            .as_ref()
+            .map(|thread| fold(thread.as_str()).into()),
         ..at.clone()
     }
 }

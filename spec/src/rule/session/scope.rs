@@ -129,11 +129,7 @@ impl Scope {
 
 /// Whether two direct conversations share a session; `None` where that depends on whether a peer is
 /// known by the conversation or by who writes in it.
-fn joined(
-    facts: &Facts,
-    one: (&Address, &PersonId),
-    other: (&Address, &PersonId),
-) -> Option<bool> {
+fn joined(facts: &Facts, one: (&Address, &PersonId), other: (&Address, &PersonId)) -> Option<bool> {
     if one.0 == other.0 {
         return Some(true);
     }

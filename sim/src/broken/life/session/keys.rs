@@ -96,7 +96,10 @@ impl Decisions for NoAccount {
             account: "default".into(),
             ..message.at.clone()
         };
-        Right.session_of(&Speaking { at: &at, ..*message })
+        Right.session_of(&Speaking {
+            at: &at,
+            ..*message
+        })
     }
 }
 
@@ -156,6 +159,8 @@ struct MalformedIsMain;
 
 impl Decisions for MalformedIsMain {
     fn canonical(&self, naming: &Naming, raw: &str) -> Result<SessionKey, Malformed> {
-        Ok(naming.canonical(raw).unwrap_or_else(|_| "agent:main:main".into()))
+        Ok(naming
+            .canonical(raw)
+            .unwrap_or_else(|_| "agent:main:main".into()))
     }
 }
