@@ -131,7 +131,7 @@ proptest! {
     fn case_makes_two_of_one_where_the_channel_keeps_it(conversation in conversation()) {
         let (at, kind) = &conversation;
         let upper = Address {
-            conversation: at.conversation.to_ascii_uppercase().as_str().into(),
+            conversation: at.conversation.as_str().to_ascii_uppercase().as_str().into(),
             ..at.clone()
         };
         let folds = naming().case_of(&at.channel) == IdCase::Folded;

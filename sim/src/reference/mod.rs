@@ -13,6 +13,7 @@ mod keys;
 mod naming;
 mod outbox;
 mod questions;
+mod record;
 mod relay;
 mod restart;
 mod runs;
