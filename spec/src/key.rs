@@ -387,11 +387,17 @@ pub fn segment(name: &str) -> Cow<'_, str> {
     encoded(name, plain)
 }
 
-/// An id at the end of a key: it may hold colons, but nothing that reads as a thread.
+/// An id at the end of a key: it may hold colons, but nothing that reads as a thread, also together
+/// with the colon before it.
 pub fn opaque(id: &str) -> Cow<'_, str> {
     let ends = id.starts_with(char::is_whitespace) || id.ends_with(char::is_whitespace);
+    let word = &THREAD.as_bytes()[1..];
+    let begins = id
+        .as_bytes()
+        .get(..word.len())
+        .is_some_and(|id| id.eq_ignore_ascii_case(word));
     let threads = || (0..id.len()).any(|at| starts_thread(id, at));
-    if !ends && !id.contains('%') && !threads() {
+    if !ends && !begins && !id.contains('%') && !threads() {
         return Cow::Borrowed(id);
     }
     let inner = id.len() - id.trim_start().len()..id.trim_end().len();

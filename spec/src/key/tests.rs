@@ -132,6 +132,7 @@ fn what_reads_as_grammar_is_written_otherwise() {
     assert_eq!(segment("main"), "main");
     assert_eq!(opaque(" x% "), "%20x%25%20");
     assert_eq!(opaque("a:b"), "a:b");
+    assert_eq!(opaque("thread:x"), "%74hread:x");
     check(
         "agent:main:matrix:%67roup:group:x",
         "agent:main:matrix:%67roup:group:x",
