@@ -401,9 +401,8 @@ pub fn opaque(id: &str) -> Cow<'_, str> {
         return Cow::Borrowed(id);
     }
     let inner = id.len() - id.trim_start().len()..id.trim_end().len();
-    encoded(id, |at, c| {
-        c != '%' && inner.contains(&at) && !starts_thread(id, at)
-    })
+    let word = |at: usize| begins && at == 0 || starts_thread(id, at);
+    encoded(id, |at, c| c != '%' && inner.contains(&at) && !word(at))
 }
 
 fn encoded(text: &str, plain: impl Fn(usize, char) -> bool) -> Cow<'_, str> {
