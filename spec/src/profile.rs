@@ -94,6 +94,10 @@ pub struct Dials {
     pub reset_default: ResetDefault,
     /// What the age of a session counts from.
     pub reset_anchor: ResetAnchor,
+    /// What the legacy key `session.idleMinutes` means.
+    pub legacy_idle: LegacyIdle,
+    /// What `mode: none` of the general reset policy means for a kind with a policy of its own.
+    pub reset_none: ResetNone,
     /// Whether a call on the agent path evaluates the reset policy.
     pub agent_path_resets: bool,
     /// Whether a reset keeps the session id.
@@ -142,6 +146,8 @@ impl Default for Dials {
             session_without_thread: Permission::Allowed,
             reset_default: ResetDefault::None,
             reset_anchor: ResetAnchor::StartAndLastInteraction,
+            legacy_idle: LegacyIdle::Idle,
+            reset_none: ResetNone::Holds,
             agent_path_resets: false,
             reset_keeps_id: false,
             max_spawn_depth: 1,
@@ -191,6 +197,26 @@ dial! {
         None,
         /// Each day at 4:00.
         DailyAt4,
+    }
+}
+dial! {
+    /// What the legacy key `session.idleMinutes` means.
+    LegacyIdle {
+        /// An idle reset, where no policy is given for the conversation.
+        Idle,
+        /// An idle reset while no policy is given at all, else an idle limit beside the default.
+        UntilTyped,
+        /// Nothing.
+        Ignored,
+    }
+}
+dial! {
+    /// What `mode: none` of the general reset policy means for a kind with a policy of its own.
+    ResetNone {
+        /// It holds, unless the kind's own says otherwise.
+        Holds,
+        /// It does not hold.
+        YieldsToType,
     }
 }
 dial! {

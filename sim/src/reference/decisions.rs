@@ -87,9 +87,39 @@ pub trait Decisions {
         daily || idle
     }
 
-    /// Whether a call on the agent path looks at the reset policy.
-    fn agent_path_resets(&self, dial: bool) -> bool {
-        dial
+    /// Whether the reset policy is looked at for a turn that comes about on a path; the dial speaks
+    /// of the agent path.
+    fn evaluates(&self, path: Path, agent_path_resets: bool) -> bool {
+        match path {
+            Path::Chat => true,
+            Path::Agent => agent_path_resets,
+            Path::Clockwork | Path::Task | Path::News => false,
+        }
+    }
+
+    /// Whether the agent forgets, where its session begins anew.
+    fn forgets(&self, why: Anew) -> bool {
+        let _ = why;
+        true
+    }
+
+    /// Since when a session lives that begins anew.
+    fn begins_at(&self, old: Time, now: Time) -> Time {
+        let _ = old;
+        now
+    }
+
+    /// Whether a turn that waited is still meant once its session was reset from outside.
+    fn outlives_reset(&self, path: Path) -> bool {
+        match path {
+            Path::Chat | Path::Agent | Path::Task => true,
+            Path::Clockwork | Path::News => false,
+        }
+    }
+
+    /// Whether a run may call; one that was told to stop belongs to what is over.
+    fn may_call(&self, told_to_stop: bool) -> bool {
+        !told_to_stop
     }
 
     /// Whether a turn counts as interaction: it postpones an idle reset.
@@ -338,8 +368,9 @@ pub trait Decisions {
         true
     }
 
-    /// Whether label and route of a session survive a reset.
-    fn keeps_label(&self) -> bool {
+    /// Whether the label of a session survives a reset.
+    fn keeps_label(&self, why: Anew) -> bool {
+        let _ = why;
         true
     }
 

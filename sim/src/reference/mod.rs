@@ -12,6 +12,7 @@ mod journal;
 mod keys;
 mod naming;
 mod outbox;
+mod patch;
 mod questions;
 mod record;
 mod relay;
@@ -44,9 +45,9 @@ use moorline_spec::time::Time;
 use serde_json::{Value, json};
 
 pub use decisions::{
-    AfterLapse, Again, Ages, Asked, Asker, Busy, Cause, Decisions, Doubt, Expecting, Handing,
-    Hearing, Lapse, Lost, Mode, Next, Output, Recovery, Right, Runtime, Speaking, Times, Traffic,
-    Untold, WhenBusy,
+    AfterLapse, Again, Ages, Anew, Asked, Asker, Busy, Cause, Decisions, Doubt, Expecting, Handing,
+    Hearing, Lapse, Lost, Mode, Next, Output, Path, Recovery, Right, Runtime, Speaking, Times,
+    Traffic, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
 use state::State;

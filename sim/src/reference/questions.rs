@@ -73,6 +73,30 @@ pub enum Cause {
     Plugin,
 }
 
+/// The path on which a turn comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// A person wrote.
+    Chat,
+    /// A plugin, or another session, calls upon it.
+    Agent,
+    /// The clockwork asks.
+    Clockwork,
+    /// It is what a child was spawned for.
+    Task,
+    /// It hears what became of something it asked for.
+    News,
+}
+
+/// Why a session begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    /// Somebody asked for it.
+    Asked,
+    /// Its reset was due.
+    Due,
+}
+
 /// How long a child lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {

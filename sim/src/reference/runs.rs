@@ -7,7 +7,7 @@ use moorline_spec::stimulus::{Outcome, RunEnded, RunProgress, RunStarted, Start}
 use moorline_spec::time::Span;
 use serde_json::json;
 
-use super::decisions::{Cause, Output};
+use super::decisions::{Anew, Output};
 use super::journal::Dirty;
 use super::state::{Progress, Purpose, Run, Said, Timer, Turn};
 use super::{Reference, keys};
@@ -49,7 +49,7 @@ impl Reference {
         };
         let key = run.key.clone();
         let at = run.at;
-        let cause = run.turn.cause();
+        let (cause, path) = (run.turn.cause(), run.turn.path());
         let (resets, silent) = match &run.turn {
             Turn::Message(message) => {
                 let route = run.origin.as_ref().map(|origin| &origin.address);
@@ -66,15 +66,11 @@ impl Reference {
             }
             Turn::Plugin { .. } => (false, false),
         };
-        let evaluates = match cause {
-            Cause::Message => true,
-            Cause::Plugin => self
-                .decisions
-                .agent_path_resets(self.dials.agent_path_resets),
-            Cause::Internal(_) | Cause::Session => false,
-        };
-        if resets || (evaluates && self.is_stale(&key, at)) {
-            self.rotate(&key);
+        let dial = self.dials.agent_path_resets;
+        if resets {
+            self.rotate(&key, Anew::Asked);
+        } else if self.decisions.evaluates(path, dial) && self.is_stale(&key, at) {
+            self.rotate(&key, Anew::Due);
         }
         if let Some(session) = self.state.sessions.get_mut(&key) {
             session.written_at = session.written_at.max(at);
@@ -129,6 +125,10 @@ impl Reference {
         };
         run.state = Progress::Starting;
         run.starts += 1;
+        let mut overrides = session.lasting.clone();
+        for (name, value) in run.overrides.as_object().into_iter().flatten() {
+            overrides[name] = value.clone();
+        }
         self.out.push(Effect::StartRun(StartRun {
             run: keys::run_id(number),
             session_key: run.key.clone(),
@@ -136,7 +136,7 @@ impl Reference {
             memory: self.decisions.memory(session.fresh),
             agent: session.agent.clone(),
             input: run.input.clone(),
-            overrides: run.overrides.clone(),
+            overrides,
             resumes: run.resumes.map(keys::run_id),
         }));
         self.journal.note(Dirty::Run(number));

@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decisions::{Cause, Lapse, Mode, Runtime, Times};
+use super::decisions::{Cause, Lapse, Mode, Path, Runtime, Times};
 
 /// A session: what its agent remembers, and who it belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub(super) struct Session {
     pub kind: Place,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<ChildOf>,
+    /// What holds for each of its runs: a model.
+    #[serde(default)]
+    pub lasting: Value,
     /// It was deleted, and a run of it has not ended yet.
     #[serde(default)]
     pub ghost: bool,
@@ -438,6 +441,7 @@ impl Session {
             route: None,
             kind: Place::Direct,
             child: None,
+            lasting: Value::Null,
             ghost: false,
             current: None,
             queue: VecDeque::new(),
@@ -453,6 +457,17 @@ impl Run {
 }
 
 impl Turn {
+    /// The path on which it comes about.
+    pub(super) fn path(&self) -> Path {
+        match self {
+            Self::Message(_) => Path::Chat,
+            Self::Child { .. } => Path::Task,
+            Self::Telling(_) => Path::News,
+            Self::Sent | Self::Plugin { .. } => Path::Agent,
+            Self::Internal(_) => Path::Clockwork,
+        }
+    }
+
     /// Why it happens.
     pub(super) fn cause(&self) -> Cause {
         match self {

@@ -42,11 +42,13 @@ impl Reference {
             }
             "sessions_history" | "session_status" => self.status_call(call, &caller),
             "subagents" => self.subagents_call(call, &caller),
-            "sessions.reset" | "sessions.delete" => self.admin_call(call, &caller),
+            "sessions.reset" | "sessions.delete" | "sessions.patch" => {
+                self.admin_call(call, &caller);
+            }
             "runtime.subagent.run" => self.plugin_run(call, &caller),
             method => {
                 let known = "sessions_spawn, sessions_send, sessions_list, sessions_history, \
-                             session_status, subagents, sessions.reset, sessions.delete, \
+                             session_status, subagents, sessions.reset, sessions.delete, sessions.patch, \
                              runtime.subagent.run";
                 self.refuse(id, format!("unknown method {method}; there is {known}"));
             }
@@ -56,7 +58,8 @@ impl Reference {
     /// A run that may call: it lives, and so does the incarnation it belongs to.
     fn calling_run(&self, run: &moorline_spec::id::RunId) -> Option<Caller> {
         let number = keys::run_number(run)?;
-        let run = self.state.runs.get(&number).filter(|run| run.is_live())?;
+        let may = |run: &&super::state::Run| self.decisions.may_call(!run.is_live());
+        let run = self.state.runs.get(&number).filter(may)?;
         let session = self.state.sessions.get(&run.key)?;
         let origin = run.origin.clone().map(|origin| Origin {
             requester: Some(run.key.clone()),
@@ -158,6 +161,7 @@ impl Reference {
         };
         match call.method.as_str() {
             "sessions.delete" => self.delete_call(call.call.clone(), &key),
+            "sessions.patch" => self.patch_call(call.call.clone(), &key, &call.params),
             _ => self.reset_call(call.call.clone(), &key),
         }
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use self::agents::{AgentDefaults, AgentsConfig, HeartbeatConfig, SubagentsConfig};
 pub use self::bindings::{Limits, ThreadBindings};
 pub use self::channel::{AccountConfig, ChannelConfig};
-pub use self::reset::{ResetByType, ResetConfig, ResetMode, ResetPolicy};
+pub use self::reset::{ResetByType, ResetConfig, ResetLevels, ResetMode, ResetPolicy};
 pub use self::session::{DmScope, SessionConfig};
 use crate::id::ChannelId;
 

@@ -4,7 +4,7 @@ use super::{BornAs, Facts, Role, RunFacts, RunState};
 use crate::address::Address;
 use crate::address::Place;
 use crate::effect::{Drop, Memory, Report};
-use crate::id::{CallId, Marker, MessageId, PersonId, RunId, SessionKey, Text};
+use crate::id::{CallId, Marker, MessageId, PersonId, RunId, SessionId, SessionKey, Text};
 use crate::stimulus::{Author, Call, Inbound};
 use crate::time::Time;
 use crate::trace::Entry;
@@ -35,6 +35,8 @@ pub struct SessionFacts {
     pub deleted: bool,
     /// Nobody can tell which memory it has: a fresh start of it was lost.
     pub uncertain: bool,
+    /// The id it ran under last for certain, before the run that was asked for last.
+    pub id_before: Option<SessionId>,
     /// The state before the run that was asked for last, for checkers to compare with.
     pub before: Option<Box<SessionBefore>>,
 }
@@ -365,6 +367,8 @@ impl Facts {
         let session = self.sessions.entry(run.key.clone()).or_default();
         let told_at = session.told_at.map(|(_, at)| at);
         let last = session.runs.last().and_then(|run| self.runs.get(run));
+        let ran = |run: &&RunFacts| matches!(run.state, RunState::Running | RunState::Ended(_));
+        session.id_before = last.filter(ran).map(|run| run.session_id.clone());
         let unsure = last.is_some_and(|run| {
             let refused = run.state == RunState::Refused && session.started_at.is_none();
             let lost = run.state == RunState::Lost || run.start_unknown || refused;

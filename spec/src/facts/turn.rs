@@ -186,8 +186,7 @@ impl Facts {
         let policy = match message {
             Some(message) => {
                 let channel = &message.at.channel;
-                let default = dials.reset_default;
-                self.config.reset_policy(channel, message.kind, default)
+                self.config.reset_policy(channel, message.kind, dials)
             }
             None => self.policy_of(&run.key),
         };
@@ -208,14 +207,14 @@ impl Facts {
     /// The policy that would hold for a message in a session: that of the conversation it belongs
     /// to.
     fn policy_of(&self, key: &SessionKey) -> ResetPolicy {
-        let default = self.profile.dials.reset_default;
+        let dials = &self.profile.dials;
         let home = self.home.iter().filter(|(_, home)| *home == key);
         match home.map(|(at, _)| at).min() {
             Some(at) => {
                 let kind = self.places.get(at).copied().unwrap_or_default();
-                self.config.reset_policy(&at.channel, kind, default)
+                self.config.reset_policy(&at.channel, kind, dials)
             }
-            None => self.config.reset_policy(&"".into(), Place::Direct, default),
+            None => self.config.reset_policy(&"".into(), Place::Direct, dials),
         }
     }
 }

@@ -1,6 +1,13 @@
 //! Identity and life of sessions: when an agent remembers, and when it does not.
 
+mod atomic;
+mod compaction;
+mod fenced;
+mod idle;
+mod kept;
 mod key;
+mod overrides;
+mod precedence;
 pub(super) mod reset;
 mod scope;
 #[cfg(test)]
@@ -59,14 +66,16 @@ pub(super) fn rules() -> Vec<Rule> {
         ),
         rule(
             "session.daily-reset",
-            "A person's message at t resets iff the session started strictly before the last \
+            "A person's message at t, and a call where the agent path looks at the policy, resets iff the session started strictly before the last \
              `atHour`:00 at or before t in the gateway's time zone; days without or with a repeated \
              hour included.",
-            &["S-72", "S-77", "S-78"],
-            &["reset_default", "reset_anchor"],
+            &["S-72", "S-77", "S-78", "S-95"],
+            &["reset_default", "reset_anchor", "agent_path_resets"],
             STARTS,
             || Box::new(ForEach(daily)),
         ),
+        idle::idle_reset(),
+        precedence::reset_precedence(),
         rule(
             "session.system-neutral",
             "Heartbeats, cron, announcements and other internal turns neither cause nor postpone a \
@@ -76,6 +85,10 @@ pub(super) fn rules() -> Vec<Rule> {
             &[Kind::StartRun, Kind::InternalTurn],
             || Box::new(SystemNeutral::default()),
         ),
+        atomic::reset_atomic(),
+        fenced::generation_fenced(),
+        compaction::compaction_keeps(),
+        overrides::overrides_not_sticky(),
     ]
 }
 
@@ -149,6 +162,15 @@ fn may_reset(turn: &Turn, facts: &Facts) -> bool {
     evaluated && turn.due.is_possible()
 }
 
+/// Whether the reset policy is looked at on the path of a run.
+fn looks(turn: &Turn, facts: &Facts) -> bool {
+    match turn.run.role {
+        Role::Chat(_) => turn.message.is_some(),
+        Role::Sent(_) | Role::Plugin(_) => facts.profile.dials.agent_path_resets,
+        _ => false,
+    }
+}
+
 /// Where something else may drop its memory, a run puts nothing to the test.
 fn continues(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
     if turn.told || may_reset(turn, facts) {
@@ -194,12 +216,10 @@ fn agent_path(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
 }
 
 fn daily(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
-    let (Some(_), Some(hour), Some(calendar)) =
-        (turn.message, turn.policy.daily_at, facts.calendar.as_ref())
-    else {
+    let (Some(hour), Some(calendar)) = (turn.policy.daily_at, facts.calendar.as_ref()) else {
         return;
     };
-    if turn.told {
+    if turn.told || !looks(turn, facts) {
         return;
     }
     match (turn.due.daily, turn.continues()) {
