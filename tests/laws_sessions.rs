@@ -1,12 +1,23 @@
 //! Laws of sessions: they hold for every name and every moment, not for those we thought of.
 
-use moorline_sim::reference::{Decisions, Right, Speaking};
+use moorline_sim::reference::{Decisions, Reference, Right, Speaking};
+use moorline_sim::world::{Stage, play};
 use moorline_spec::address::{Address, Place};
+use moorline_spec::calendar::Calendar;
 use moorline_spec::channel::{Capabilities, Channel, IdCase, Threading};
 use moorline_spec::config::{Config, DmScope};
+use moorline_spec::effect::{Effect, Memory};
 use moorline_spec::id::{AccountId, SessionKey};
+use moorline_spec::judge::Judge;
 use moorline_spec::key::Naming;
+use moorline_spec::profile::Profile;
+use moorline_spec::scenario::{Home, Say, Scenario, SessionRef, Step, Verb, When};
+use moorline_spec::stimulus::InternalPath;
+use moorline_spec::time::{Span, Time};
+use moorline_spec::trace::What;
+use moorline_spec::wire::Disk;
 use proptest::prelude::*;
+use serde_json::json;
 
 /// What a name may be made of: letters in both cases, what reads as grammar, and worse.
 const PARTS: [&str; 20] = [
@@ -137,5 +148,111 @@ proptest! {
         let folds = naming().case_of(&at.channel) == IdCase::Folded;
         let same = folds || upper == *at;
         prop_assert_eq!(key_of(&(upper, *kind)) == key_of(&conversation), same);
+    }
+}
+
+/// What happens in a story, and how long after the step before.
+fn happening() -> impl Strategy<Value = (Span, bool)> {
+    let gap = proptest::sample::select(vec![
+        Span::mins(1),
+        Span::mins(29),
+        Span::mins(30),
+        Span::mins(30) + Span::ms(1),
+        Span::hours(5),
+        Span::hours(24),
+        Span::hours(49),
+    ]);
+    (gap, proptest::bool::weighted(0.7))
+}
+
+/// Alice writes, or the clockwork has its turn; a reset is due at two, and after half an hour.
+fn story(happenings: &[(Span, bool)]) -> Scenario {
+    let says = Step {
+        when: When::After(Span::ZERO),
+        verb: Verb::Says(Say {
+            person: "alice".into(),
+            text: "hello".to_owned(),
+            ..Say::default()
+        }),
+    };
+    let step = |&(gap, speaks): &(Span, bool)| Step {
+        when: When::After(gap),
+        verb: match speaks {
+            true => says.verb.clone(),
+            false => Verb::Beats {
+                session: SessionRef("agent:main:main".to_owned()),
+                path: InternalPath::Heartbeat,
+                text: None,
+                name: None,
+                agent: None,
+            },
+        },
+    };
+    let home = Home {
+        channel: "telegram".into(),
+        account: "default".into(),
+        conversation: None,
+        thread: None,
+        kind: Place::Direct,
+    };
+    Scenario {
+        title: "a law".to_owned(),
+        // The clocks go forward in the night after the first day.
+        starts_at: "2026-03-28T12:00:00Z".to_owned(),
+        timezone: "Europe/Berlin".to_owned(),
+        people: [("alice".into(), home)].into(),
+        agents: vec!["main".into()],
+        config: json!({"session": {"reset": {"mode": "daily", "atHour": 2, "idleMinutes": 30}}}),
+        steps: std::iter::once(says.clone())
+            .chain(happenings.iter().map(step))
+            .collect(),
+        ..Scenario::default()
+    }
+}
+
+/// Which of alice's messages found a fresh agent, and when each came.
+fn answered(scenario: &Scenario) -> Vec<(Time, bool)> {
+    let profile = Profile::target();
+    let mut judge = Judge::new(&profile);
+    let stage = Stage {
+        profile: &profile,
+        disk: Disk::Harness,
+    };
+    let played = play(scenario, &stage, &mut Reference::new(&profile), &mut judge);
+    let entries = played.trace.entries.iter();
+    let starts = entries.filter_map(|entry| match &entry.what {
+        What::Effect(Effect::StartRun(start)) if start.input.contains("hello") => {
+            Some((entry.at, start.memory == Memory::Fresh))
+        }
+        _ => None,
+    });
+    starts.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// At most one rotation for each reset that is due, and none that is not: told by a model that
+    /// knows nothing but the two times.
+    #[test]
+    fn each_due_reset_rotates_once(happenings in proptest::collection::vec(happening(), 1..12)) {
+        let scenario = story(&happenings);
+        let calendar = Calendar::new(&scenario.starts_at, &scenario.timezone).unwrap();
+        let (mut began, mut spoke) = (None, Time::ZERO);
+        for (at, fresh) in answered(&scenario) {
+            let due = began.is_none_or(|began: Time| {
+                let began = i64::try_from(began.0).unwrap();
+                at > spoke + Span::mins(30) || began < calendar.last_daily(at, 2)
+            });
+            prop_assert_eq!(fresh, due, "at {}: {:?}", at, happenings);
+            if due {
+                began = Some(at);
+            }
+            spoke = at;
+        }
     }
 }

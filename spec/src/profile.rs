@@ -106,6 +106,12 @@ pub struct Dials {
     pub agent_path_resets: bool,
     /// Whether a reset keeps the session id.
     pub reset_keeps_id: bool,
+    /// Whether maintenance removes sessions where the configuration does not say.
+    pub maintenance: Maintenance,
+    /// What maintenance removes.
+    pub maintenance_takes: MaintenanceTakes,
+    /// How many sessions maintenance leaves where the configuration does not say.
+    pub max_entries: u32,
     /// How deep children may have children.
     pub max_spawn_depth: u32,
     /// How many children of one session may run at a time.
@@ -159,6 +165,9 @@ impl Default for Dials {
             reset_none: ResetNone::Holds,
             agent_path_resets: false,
             reset_keeps_id: false,
+            maintenance: Maintenance::Warn,
+            maintenance_takes: MaintenanceTakes::All,
+            max_entries: 500,
             max_spawn_depth: 1,
             max_children: 5,
             spawn_threads_default: SpawnThreads::Off,
@@ -237,6 +246,24 @@ dial! {
         StartAndLastInteraction,
         /// Both from the last write to its entry, whoever wrote.
         LastWrite,
+    }
+}
+dial! {
+    /// Whether maintenance removes sessions.
+    Maintenance {
+        /// It only says that it would.
+        Warn,
+        /// It does.
+        Enforce,
+    }
+}
+dial! {
+    /// What maintenance removes.
+    MaintenanceTakes {
+        /// Any session, those that nobody speaks to first.
+        All,
+        /// Only sessions that nobody speaks to.
+        Made,
     }
 }
 dial! {

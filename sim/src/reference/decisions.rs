@@ -124,6 +124,33 @@ pub trait Decisions {
         }
     }
 
+    /// Whether maintenance may remove a session.
+    fn takes(&self, spare: &Spare) -> bool {
+        !(spare.runs || spare.bound || spare.owes || spare.kept)
+    }
+
+    /// Whether a session is too old to be kept, however many there are.
+    fn is_old(&self, old: &Old) -> bool {
+        old.age > old.after
+    }
+
+    /// What goes first where sessions are too many: what nobody speaks to, the oldest first.
+    fn goes_by(&self, made: bool, written: Time) -> (u8, Time) {
+        (u8::from(!made), written)
+    }
+
+    /// Whether a text is part of its session's transcript.
+    fn notes(&self, by: By) -> bool {
+        match by {
+            By::User | By::Assistant => true,
+        }
+    }
+
+    /// Whether transcripts of children survive a restart.
+    fn history_survives(&self) -> bool {
+        true
+    }
+
     /// Whether a run may call; one that was told to stop belongs to what is over.
     fn may_call(&self, told_to_stop: bool) -> bool {
         !told_to_stop

@@ -10,6 +10,7 @@ mod decisions;
 mod ingress;
 mod journal;
 mod keys;
+mod maintenance;
 mod naming;
 mod outbox;
 mod patch;
@@ -25,6 +26,7 @@ mod spawn;
 mod state;
 mod sweep;
 mod tools;
+mod transcript;
 
 #[cfg(test)]
 mod tests;
@@ -46,9 +48,9 @@ use moorline_spec::time::Time;
 use serde_json::{Value, json};
 
 pub use decisions::{
-    AfterLapse, Again, Ages, Anew, Asked, Asker, Busy, Cause, Decisions, Doubt, Expecting, Handing,
-    Hearing, Lapse, Lost, Mode, Next, Output, Path, Recovery, Right, Runtime, Setting, Speaking, Times,
-    Traffic, Untold, WhenBusy,
+    AfterLapse, Again, Ages, Anew, Asked, Asker, Busy, By, Cause, Decisions, Doubt, Expecting,
+    Handing, Hearing, Lapse, Lost, Mode, Next, Old, Output, Path, Recovery, Right, Runtime,
+    Setting, Spare, Speaking, Times, Traffic, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
 use state::State;
@@ -141,6 +143,7 @@ impl Reference {
     fn on_config_changed(&mut self, changed: &ConfigChanged) {
         if self.take_config(&changed.config) {
             self.boundary = None;
+            self.maintain(None);
             self.end_disabled_bindings();
             self.reschedule_bindings();
         }

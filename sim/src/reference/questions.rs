@@ -113,6 +113,44 @@ pub enum Path {
     News,
 }
 
+/// Whose text stands in a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// The agent was given it.
+    User,
+    /// The agent said it.
+    Assistant,
+}
+
+/// What may keep a session from being removed by maintenance.
+#[derive(Clone, Copy, Debug)]
+pub struct Spare {
+    /// It has a run, or one waits.
+    pub runs: bool,
+    /// A conversation is bound to it.
+    pub bound: bool,
+    /// It owes somebody something, or is owed it.
+    pub owes: bool,
+    /// It is kept whatever it does: the main session, and what the profile spares.
+    pub kept: bool,
+    /// It is that of a thread.
+    pub thread: bool,
+}
+
+/// A session that may be too old.
+#[derive(Clone, Copy, Debug)]
+pub struct Old {
+    /// For how long nothing was written to it.
+    pub age: Span,
+    /// For how long that may be.
+    pub after: Span,
+    /// How many sessions there are.
+    pub count: usize,
+    /// How many there may be.
+    pub most: usize,
+}
+
 /// Why a session begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anew {

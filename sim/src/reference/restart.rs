@@ -46,6 +46,9 @@ impl Reference {
     fn recover(&mut self, open: &Open) {
         self.end_disabled_bindings();
         self.reschedule_bindings();
+        if !self.decisions.history_survives() {
+            self.state.transcripts.clear();
+        }
         if !self.decisions.queue_survives() {
             let runs = &mut self.state.runs;
             runs.retain(|_, run| run.state != Progress::Queued);

@@ -7,7 +7,7 @@ use moorline_spec::stimulus::{Outcome, RunEnded, RunProgress, RunStarted, Start}
 use moorline_spec::time::Span;
 use serde_json::json;
 
-use super::decisions::{Anew, Output};
+use super::decisions::{Anew, By, Output};
 use super::journal::Dirty;
 use super::state::{Progress, Purpose, Run, Said, Timer, Turn};
 use super::{Reference, keys};
@@ -189,6 +189,7 @@ impl Reference {
         };
         run.state = Progress::Running;
         let key = run.key.clone();
+        let input = run.input.clone();
         let asked = match &mut run.turn {
             Turn::Child { call, accepted } => {
                 *accepted = true;
@@ -203,6 +204,7 @@ impl Reference {
             session.fresh = false;
             self.dirty(Dirty::Begun(key.clone()));
         }
+        self.note_line(&key, By::User, &input);
         match asked {
             Some((true, call)) => self.spawn_runs(number, call),
             Some((false, Some(call))) => {
@@ -324,6 +326,7 @@ impl Reference {
     /// What the end of a run means to whoever waits for it.
     pub(super) fn conclude(&mut self, run: Run, outcome: Outcome, text: Text) {
         let number = run.number;
+        self.note_line(&run.key, By::Assistant, &text);
         let says = outcome == Outcome::Ok && !keys::is_silent(&text);
         if says && let Some(to) = self.answers_to(&run) {
             let stem = Text::from(keys::run_id(number).as_str());
@@ -380,6 +383,7 @@ impl Reference {
         }
         run.words += 1;
         let run = run.clone();
+        self.note_line(&run.key, By::Assistant, &progress.text);
         if let Some(to) = self.answers_to(&run) {
             let stem = Text::from(format!("{}.{}", keys::run_id(number), run.words));
             let purpose = Purpose::Output(run.key.clone());

@@ -19,6 +19,7 @@ const DAY_MIN: Span = Span::hours(22);
 impl Reference {
     /// The session of that key, new where there is none.
     pub(super) fn open_session(&mut self, key: &SessionKey) {
+        self.take_if_old(key);
         if self.state.session(key).is_some() {
             return;
         }
@@ -36,6 +37,7 @@ impl Reference {
             self.state.sessions.insert(key.clone(), session);
         }
         self.dirty(Dirty::Session(key.clone()));
+        self.maintain(Some(key));
     }
 
     pub(super) fn next_id(&mut self) -> u64 {
@@ -99,6 +101,7 @@ impl Reference {
             return;
         };
         session.incarnation = next;
+        self.state.transcripts.remove(key);
         session.id = self.decisions.id_after_reset(keeps_id, session.id, next);
         session.fresh |= self.decisions.forgets(why);
         session.started_at = self.decisions.begins_at(session.started_at, self.now);
@@ -185,6 +188,7 @@ impl Reference {
     /// run says last would be remembered under the key's next life.
     pub(super) fn delete_session(&mut self, key: &SessionKey) {
         let next = self.next_id();
+        self.state.transcripts.remove(key);
         let now = self.now;
         let Some(session) = self.state.sessions.get_mut(key) else {
             return;

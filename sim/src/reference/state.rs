@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::decisions::{Cause, Lapse, Mode, Path, Runtime, Times};
+use super::transcript::Line;
 
 /// A session: what its agent remembers, and who it belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -346,6 +347,7 @@ const SEEN_MAX: usize = 1 << 16;
 pub(super) struct State {
     pub life: u64,
     pub sessions: FxHashMap<SessionKey, Session>,
+    pub transcripts: FxHashMap<SessionKey, VecDeque<Line>>,
     pub runs: BTreeMap<u64, Run>,
     pub debts: BTreeMap<u64, Debt>,
     pub posts: BTreeMap<u64, Post>,

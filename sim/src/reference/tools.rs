@@ -37,10 +37,12 @@ impl Reference {
             "sessions_spawn" => self.spawn_call(id, &caller, params),
             "sessions_send" => self.send_call(id, &caller, params),
             "sessions_list" => {
+                self.maintain(None);
                 let sessions = self.list(&caller);
                 self.answer(id, json!({"status": "ok", "sessions": sessions}));
             }
-            "sessions_history" | "session_status" => self.status_call(call, &caller),
+            "sessions_history" => self.history_call(call, &caller),
+            "session_status" => self.status_call(call, &caller),
             "subagents" => self.subagents_call(call, &caller),
             "sessions.reset" | "sessions.delete" | "sessions.patch" => {
                 self.admin_call(call, &caller);
@@ -125,7 +127,7 @@ impl Reference {
     }
 
     /// The session that `sessionKey`, `key` or `label` name, if the caller sees it.
-    fn named(&self, caller: &Caller, params: &Value) -> Result<SessionKey, String> {
+    pub(super) fn named(&self, caller: &Caller, params: &Value) -> Result<SessionKey, String> {
         let key = ["sessionKey", "key", "target"]
             .into_iter()
             .find_map(|name| params[name].as_str());

@@ -222,6 +222,10 @@ impl Facts {
             Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
             Stimulus::ConfigChanged(changed) => {
                 if let Ok(config) = Config::read_as(&changed.config, &self.profile.dials) {
+                    let maintenance = self.config.session.maintenance;
+                    if self.is_maintained() && maintenance != config.session.maintenance {
+                        self.doubt_resets();
+                    }
                     self.config = config;
                     self.on_binding_config();
                 }

@@ -200,8 +200,22 @@ impl Facts {
             policy,
             now,
             due: Due::at(policy, self.calendar.as_ref(), anchors, now),
-            told: before.told_to_forget || given.any(asks),
+            told: before.told_to_forget || given.any(asks) || self.may_be_taken(before),
         })
+    }
+
+    /// Whether maintenance removes sessions.
+    pub fn is_maintained(&self) -> bool {
+        let maintenance = self.config.session.maintenance;
+        maintenance.is_enforced(&self.profile.dials)
+    }
+
+    /// Whether maintenance may have taken a session by now, as far as age and number tell.
+    fn may_be_taken(&self, before: &SessionBefore) -> bool {
+        let maintenance = self.config.session.maintenance;
+        self.is_maintained()
+            && (self.now > before.written_at + maintenance.prune_after()
+                || self.sessions.len() > maintenance.max_entries(&self.profile.dials))
     }
 
     /// The policy that would hold for a message in a session: that of the conversation it belongs

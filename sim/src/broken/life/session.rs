@@ -9,6 +9,7 @@ use moorline_spec::profile::ResetAnchor;
 use moorline_spec::stimulus::Stimulus;
 use moorline_spec::time::{Span, Time};
 
+mod keeping;
 mod keys;
 mod resets;
 
@@ -20,6 +21,7 @@ pub(super) fn gateways() -> Vec<Broken> {
     gateways.extend(scopes());
     gateways.extend(resets());
     gateways.extend(resets::gateways());
+    gateways.extend(keeping::gateways());
     gateways
 }
 
@@ -56,7 +58,7 @@ fn scopes() -> Vec<Broken> {
         Broken {
             id: "deleted-sessions-come-back",
             rule: "session.unknown-key-fresh",
-            report: Some("SI-038"),
+            report: None,
             summary: "A run on the key of a deleted session continues where that one ended.",
             build: meddled::<DeletedComesBack>,
         },

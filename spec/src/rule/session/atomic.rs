@@ -134,6 +134,7 @@ impl Atomic {
                     format!("run {run} starts fresh in session {key} under the id {id}, which it had before"),
                     format!("session {key} has a new id where it begins anew"),
                 ),
+                (false, false) if fresh => sink.witness(),
                 _ => (),
             }
         }
@@ -147,7 +148,8 @@ impl Atomic {
                 }
             }
         }
-        if fresh {
+        // What maintenance took has lost its label too.
+        if fresh && !facts.is_maintained() {
             self.rotated.insert(key.clone());
             self.labelled.insert(key.clone());
         }

@@ -46,6 +46,9 @@ impl Checker for Idle {
         match &entry.what {
             What::Stimulus(Stimulus::Open(open)) => self.configured(&open.config, entry, facts),
             What::Stimulus(Stimulus::ConfigChanged(changed)) => {
+                if self.zeroes.as_ref().is_some_and(|zeroes| zeroes.since.1 < entry.at) {
+                    self.complain(sink);
+                }
                 self.configured(&changed.config, entry, facts);
             }
             What::Effect(Effect::RefuseConfig(refuse)) => self.refused(&refuse.path, sink),
@@ -59,6 +62,12 @@ impl Checker for Idle {
     }
 
     fn finish(&mut self, _: &Facts, sink: &mut Sink) {
+        self.complain(sink);
+    }
+}
+
+impl Idle {
+    fn complain(&self, sink: &mut Sink) {
         if let Some(zeroes) = &self.zeroes {
             let path = zeroes.paths.join(", ");
             sink.fail_since(
@@ -68,9 +77,7 @@ impl Checker for Idle {
             );
         }
     }
-}
 
-impl Idle {
     fn configured(&mut self, config: &Value, entry: &Entry, facts: &Facts) {
         let mut paths = Vec::new();
         if let Some(session) = config.get("session") {

@@ -2,13 +2,16 @@
 
 mod atomic;
 mod compaction;
+mod deleted;
 mod fenced;
+mod history;
 mod idle;
 mod kept;
 mod key;
 mod overrides;
 mod precedence;
 pub(super) mod reset;
+mod retention;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -86,8 +89,11 @@ pub(super) fn rules() -> Vec<Rule> {
             || Box::new(SystemNeutral::default()),
         ),
         atomic::reset_atomic(),
+        deleted::deleted_stays_deleted(),
         fenced::generation_fenced(),
         compaction::compaction_keeps(),
+        history::history_whole(),
+        retention::retention_safe(),
         overrides::overrides_not_sticky(),
     ]
 }
