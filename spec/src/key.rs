@@ -265,6 +265,14 @@ impl Naming {
         found.cloned().unwrap_or_else(|| name.into())
     }
 
+    /// The agent in a key.
+    pub fn agent_of(&self, key: &SessionKey) -> Option<AgentId> {
+        match self.read(key.as_str()) {
+            Ok(Key::Of { agent, .. }) => Some(agent),
+            Ok(Key::Global | Key::Unknown) | Err(_) => None,
+        }
+    }
+
     /// Whether case means something in the ids of a channel.
     pub fn case_of(&self, channel: &ChannelId) -> IdCase {
         let of = self.channels.iter().find(|(id, ..)| id == channel);

@@ -106,6 +106,8 @@ pub struct Dials {
     pub agent_path_resets: bool,
     /// Whether a reset keeps the session id.
     pub reset_keeps_id: bool,
+    /// Which children of one run are archived after the configured time.
+    pub archives: Archives,
     /// Whether maintenance removes sessions where the configuration does not say.
     pub maintenance: Maintenance,
     /// What maintenance removes.
@@ -165,6 +167,7 @@ impl Default for Dials {
             reset_none: ResetNone::Holds,
             agent_path_resets: false,
             reset_keeps_id: false,
+            archives: Archives::UnlessKept,
             maintenance: Maintenance::Warn,
             maintenance_takes: MaintenanceTakes::All,
             max_entries: 500,
@@ -246,6 +249,15 @@ dial! {
         StartAndLastInteraction,
         /// Both from the last write to its entry, whoever wrote.
         LastWrite,
+    }
+}
+dial! {
+    /// Which children of one run are archived after the configured time.
+    Archives {
+        /// Those that were not asked for with `cleanup: "keep"`.
+        UnlessKept,
+        /// Those that were asked for with `cleanup: "delete"`, and go as soon as they were told of.
+        OnlyDeleted,
     }
 }
 dial! {

@@ -124,6 +124,14 @@ pub trait Decisions {
         }
     }
 
+    /// When a session is archived: by its own time, or as children of one run are; counted from its
+    /// end.
+    fn archived_at(&self, archiving: &Archiving) -> Option<Time> {
+        let configured = archiving.configured;
+        let as_child = configured.filter(|_| archiving.one_run && !archiving.kept);
+        Some(archiving.ended_at + archiving.own.or(as_child)?)
+    }
+
     /// Whether maintenance may remove a session.
     fn takes(&self, spare: &Spare) -> bool {
         !(spare.runs || spare.bound || spare.owes || spare.kept)

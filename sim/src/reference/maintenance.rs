@@ -57,7 +57,7 @@ impl Reference {
         }
     }
 
-    fn take(&mut self, key: &SessionKey) {
+    pub(super) fn take(&mut self, key: &SessionKey) {
         self.unbind_session(key, UnboundBecause::Deleted);
         self.delete_session(key);
     }

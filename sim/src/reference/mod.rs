@@ -4,6 +4,7 @@
 //! Whatever one stimulus changes is written down as one record before any of its effects leaves, so
 //! that a crash at any point finds either nothing or the whole intention on the disk.
 
+mod archive;
 mod bindings;
 mod commands;
 mod decisions;
@@ -31,6 +32,7 @@ mod transcript;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -48,9 +50,9 @@ use moorline_spec::time::Time;
 use serde_json::{Value, json};
 
 pub use decisions::{
-    AfterLapse, Again, Ages, Anew, Asked, Asker, Busy, By, Cause, Decisions, Doubt, Expecting,
-    Handing, Hearing, Lapse, Lost, Mode, Next, Old, Output, Path, Recovery, Right, Runtime,
-    Setting, Spare, Speaking, Times, Traffic, Untold, WhenBusy,
+    AfterLapse, Again, Ages, Anew, Archiving, Asked, Asker, Busy, By, Cause, Decisions, Doubt,
+    Expecting, Handing, Hearing, Lapse, Lost, Mode, Next, Old, Output, Path, Recovery, Right,
+    Runtime, Setting, Spare, Speaking, Times, Traffic, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
 use state::State;
@@ -63,6 +65,8 @@ pub struct Reference {
     config: Config,
     channels: Arc<[Channel]>,
     agents: Arc<[AgentId]>,
+    /// Spawns that wait, and whose child was asked for to be kept.
+    keeps: BTreeSet<CallId>,
     naming: Naming,
     main: SessionKey,
     calendar: Option<Calendar>,
@@ -94,6 +98,7 @@ impl Reference {
             config: Config::default(),
             channels: Arc::from([]),
             agents: Arc::from([]),
+            keeps: BTreeSet::new(),
             naming: Naming::default(),
             main: SessionKey::default(),
             calendar: None,
@@ -144,6 +149,7 @@ impl Reference {
         if self.take_config(&changed.config) {
             self.boundary = None;
             self.maintain(None);
+            self.reschedule_archives();
             self.end_disabled_bindings();
             self.reschedule_bindings();
         }
@@ -179,6 +185,7 @@ impl Reference {
                 state::Timer::RunTimeout(run) => self.time_out(run),
             }
         }
+        self.archive_what_is_due();
         self.sweep_if_due();
     }
 
@@ -243,6 +250,7 @@ impl Gateway for Reference {
     fn wake_at(&self) -> Option<Time> {
         let timer = self.state.timers.first().map(|&(at, _)| at);
         let sweep = self.next_sweep();
-        timer.into_iter().chain(sweep).min()
+        let archive = self.state.archives.first().map(|&(at, _)| at);
+        timer.into_iter().chain(sweep).chain(archive).min()
     }
 }

@@ -1,6 +1,7 @@
 //! `sessions.patch`: what holds for a session from here on.
 
 use moorline_spec::id::{CallId, SessionKey, Text};
+use moorline_spec::time::Span;
 use serde_json::{Value, json};
 
 use super::Reference;
@@ -24,6 +25,9 @@ impl Reference {
             Value::Null if params.get("label").is_some() => session.label = None,
             _ => (),
         }
+        if let Some(minutes) = params.get("archiveAfterMinutes") {
+            session.archive_after = minutes.as_u64().map(Span::mins);
+        }
         for name in LASTING {
             match params.get(name) {
                 Some(Value::Null) => {
@@ -36,6 +40,7 @@ impl Reference {
             }
         }
         self.dirty(Dirty::Session(key.clone()));
+        self.schedule_archive(key);
         self.answer(call, json!({"ok": true, "status": "ok", "key": key}));
     }
 
@@ -43,13 +48,18 @@ impl Reference {
     fn check_patch(&self, key: &SessionKey, params: &Value) -> Result<(), String> {
         let names = params.as_object().into_iter().flatten();
         for (name, _) in names {
-            let known = ["key", "label"].contains(&name.as_str());
+            let known = ["key", "label", "archiveAfterMinutes"].contains(&name.as_str());
             if !known && !LASTING.contains(&name.as_str()) {
                 let there = LASTING.join(", ");
                 return Err(format!(
-                    "sessions.patch does not support \"{name}\"; there is key, label, {there}"
+                    "sessions.patch does not support \"{name}\"; there is key, \
+                     label, archiveAfterMinutes, {there}"
                 ));
             }
+        }
+        let minutes = &params["archiveAfterMinutes"];
+        if !minutes.is_null() && minutes.as_u64().is_none_or(|minutes| minutes == 0) {
+            return Err("`archiveAfterMinutes` is 1 or more, or null for never".to_owned());
         }
         match &params["label"] {
             Value::Null => Ok(()),

@@ -138,6 +138,25 @@ pub struct Spare {
     pub thread: bool,
 }
 
+/// A session without a run, which may be archived.
+#[derive(Clone, Copy, Debug)]
+pub struct Archiving {
+    /// It is somebody's child.
+    pub child: bool,
+    /// It is a child of one run.
+    pub one_run: bool,
+    /// Whoever asked for it said that it is kept.
+    pub kept: bool,
+    /// Its own archive time.
+    pub own: Option<Span>,
+    /// That of children.
+    pub configured: Option<Span>,
+    /// When it began.
+    pub began_at: Time,
+    /// When its last run ended.
+    pub ended_at: Time,
+}
+
 /// A session that may be too old.
 #[derive(Clone, Copy, Debug)]
 pub struct Old {

@@ -89,6 +89,7 @@ impl Reference {
         for key in keys {
             self.pump(&key);
         }
+        self.reschedule_archives();
     }
 
     /// Puts a run back where it was in its session.

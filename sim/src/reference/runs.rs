@@ -205,6 +205,13 @@ impl Reference {
             self.dirty(Dirty::Begun(key.clone()));
         }
         self.note_line(&key, By::User, &input);
+        if let Some((true, Some(call))) = &asked
+            && self.keeps.remove(call)
+            && let Some(session) = self.state.sessions.get_mut(&key)
+        {
+            session.kept = true;
+            self.dirty(Dirty::Session(key.clone()));
+        }
         match asked {
             Some((true, call)) => self.spawn_runs(number, call),
             Some((false, Some(call))) => {
@@ -309,16 +316,19 @@ impl Reference {
     pub(super) fn forget(&mut self, number: u64) -> Option<Run> {
         let run = self.state.runs.remove(&number)?;
         self.dirty(Dirty::Run(number));
-        let mut gone = false;
+        let (mut gone, mut ended) = (false, false);
         if let Some(session) = self.state.sessions.get_mut(&run.key)
             && session.current == Some(number)
         {
             session.current = None;
+            ended = true;
             gone = session.ghost && session.queue.is_empty();
         }
         if gone {
             self.state.sessions.remove(&run.key);
             self.dirty(Dirty::Session(run.key.clone()));
+        } else if ended {
+            self.note_end(&run.key);
         }
         Some(run)
     }

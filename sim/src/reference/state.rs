@@ -38,6 +38,15 @@ pub(super) struct Session {
     pub kind: Place,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<ChildOf>,
+    /// When its last run ended.
+    #[serde(default)]
+    pub ended_at: Option<Time>,
+    /// How long after that it is archived, where that was said of this one.
+    #[serde(default)]
+    pub archive_after: Option<Span>,
+    /// Whoever asked for it said that it is kept.
+    #[serde(default)]
+    pub kept: bool,
     /// What holds for each of its runs: a model.
     #[serde(default)]
     pub lasting: Value,
@@ -347,6 +356,7 @@ const SEEN_MAX: usize = 1 << 16;
 pub(super) struct State {
     pub life: u64,
     pub sessions: FxHashMap<SessionKey, Session>,
+    pub archives: BTreeSet<(Time, SessionKey)>,
     pub transcripts: FxHashMap<SessionKey, VecDeque<Line>>,
     pub runs: BTreeMap<u64, Run>,
     pub debts: BTreeMap<u64, Debt>,
@@ -443,6 +453,9 @@ impl Session {
             route: None,
             kind: Place::Direct,
             child: None,
+            ended_at: None,
+            archive_after: None,
+            kept: false,
             lasting: Value::Null,
             ghost: false,
             current: None,

@@ -34,7 +34,12 @@ impl Reference {
         };
         let (id, params) = (call.call.clone(), &call.params);
         match call.method.as_str() {
-            "sessions_spawn" => self.spawn_call(id, &caller, params),
+            "sessions_spawn" => {
+                if params["cleanup"] == "keep" {
+                    self.keeps.insert(id.clone());
+                }
+                self.spawn_call(id, &caller, params);
+            }
             "sessions_send" => self.send_call(id, &caller, params),
             "sessions_list" => {
                 self.maintain(None);

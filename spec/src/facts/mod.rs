@@ -4,6 +4,7 @@
 //! stimuli, from effects as *attempts*, and from what the world saw; a gateway's reports of itself
 //! change nothing but the one thing they are: a visible failure.
 
+mod archive;
 mod binding;
 mod command;
 mod delivery;
@@ -17,7 +18,7 @@ mod session;
 pub(crate) mod turn;
 mod unwritten;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -36,6 +37,7 @@ use crate::stimulus::{Open, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
+pub use archive::ArchiveFacts;
 pub use binding::{BindingFacts, BindingId};
 pub use command::BindingCommand;
 pub use delivery::{DeliveryFacts, DeliveryState};
@@ -81,6 +83,8 @@ pub struct Facts {
     pub steers: FxHashMap<SteerId, SteerFacts>,
     /// Sessions that had a run.
     pub sessions: Table<SessionKey, SessionFacts>,
+    /// What is known of the archive times of children, and of sessions that have one of their own.
+    pub archives: BTreeMap<SessionKey, ArchiveFacts>,
     /// Their keys, by the one spelling of each.
     spelled: FxHashMap<SessionKey, SessionKey>,
     /// The session that last took a person's message from an address.
@@ -142,6 +146,7 @@ impl Facts {
             calls: Table::default(),
             steers: FxHashMap::default(),
             sessions: Table::default(),
+            archives: BTreeMap::new(),
             spelled: FxHashMap::default(),
             home: Table::default(),
             unplaced_resets: Vec::new(),

@@ -53,6 +53,7 @@ impl SessionFacts {
             told_to_forget: self.told_to_forget,
             deleted: self.deleted,
             uncertain,
+            archive_due: None,
         }
     }
 }
@@ -78,6 +79,8 @@ pub struct SessionBefore {
     pub deleted: bool,
     /// Whether nobody can tell which memory it had: a fresh start of it was lost.
     pub uncertain: bool,
+    /// When it was to be archived, if at all.
+    pub archive_due: Option<Time>,
 }
 
 impl SessionBefore {
@@ -373,6 +376,7 @@ impl Facts {
             arrived = self.messages.get(marker).map(|message| message.arrived);
         }
         self.note_key(&run.key);
+        let archive_due = self.note_archive_start(&run.key);
         let session = self.sessions.entry(run.key.clone()).or_default();
         let told_at = session.told_at.map(|(_, at)| at);
         let last = session.runs.last().and_then(|run| self.runs.get(run));
@@ -384,7 +388,11 @@ impl Facts {
             run.memory != Memory::Continue && lost
         });
         let uncertain = std::mem::take(&mut session.uncertain) || unsure;
-        session.before = Some(Box::new(session.as_before(uncertain)));
+        let before = SessionBefore {
+            archive_due,
+            ..session.as_before(uncertain)
+        };
+        session.before = Some(Box::new(before));
         if run.memory != Memory::Continue || !session.as_before(false).is_known() {
             session.started_at = Some(now);
             session.started_from = told_at.or(arrived.map(|(_, at)| at)).or(Some(now));

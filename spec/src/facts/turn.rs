@@ -200,7 +200,10 @@ impl Facts {
             policy,
             now,
             due: Due::at(policy, self.calendar.as_ref(), anchors, now),
-            told: before.told_to_forget || given.any(asks) || self.may_be_taken(before),
+            told: before.told_to_forget
+                || given.any(asks)
+                || self.may_be_taken(before)
+                || before.archive_due.is_some_and(|due| due <= self.now),
         })
     }
 

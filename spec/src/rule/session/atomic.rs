@@ -149,7 +149,8 @@ impl Atomic {
             }
         }
         // What maintenance took has lost its label too.
-        if fresh && !facts.is_maintained() {
+        let taken = facts.is_maintained() || turn.before.archive_due.is_some();
+        if fresh && !taken {
             self.rotated.insert(key.clone());
             self.labelled.insert(key.clone());
         }

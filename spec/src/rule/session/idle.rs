@@ -46,7 +46,11 @@ impl Checker for Idle {
         match &entry.what {
             What::Stimulus(Stimulus::Open(open)) => self.configured(&open.config, entry, facts),
             What::Stimulus(Stimulus::ConfigChanged(changed)) => {
-                if self.zeroes.as_ref().is_some_and(|zeroes| zeroes.since.1 < entry.at) {
+                if self
+                    .zeroes
+                    .as_ref()
+                    .is_some_and(|zeroes| zeroes.since.1 < entry.at)
+                {
                     self.complain(sink);
                 }
                 self.configured(&changed.config, entry, facts);

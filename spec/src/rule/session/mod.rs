@@ -1,5 +1,6 @@
 //! Identity and life of sessions: when an agent remembers, and when it does not.
 
+mod archived;
 mod atomic;
 mod compaction;
 mod deleted;
@@ -8,6 +9,8 @@ mod history;
 mod idle;
 mod kept;
 mod key;
+#[cfg(test)]
+mod life_tests;
 mod overrides;
 mod precedence;
 pub(super) mod reset;
@@ -92,6 +95,7 @@ pub(super) fn rules() -> Vec<Rule> {
         deleted::deleted_stays_deleted(),
         fenced::generation_fenced(),
         compaction::compaction_keeps(),
+        archived::persistent_not_archived(),
         history::history_whole(),
         retention::retention_safe(),
         overrides::overrides_not_sticky(),

@@ -169,7 +169,10 @@ fn why_spared(key: &SessionKey, but: Option<&RunId>, facts: &Facts) -> Option<&'
         completion.settled.is_none() && (child || completion.requester.as_ref() == Some(key))
     });
     // A child that works owes the end of that.
-    let mut calls = facts.calls.values().filter(|call| call.session.as_ref() == Some(key));
+    let mut calls = facts
+        .calls
+        .values()
+        .filter(|call| call.session.as_ref() == Some(key));
     let awaits = calls.any(|call| {
         let run = call.run.as_ref().and_then(|run| facts.runs.get(run));
         let works = run.is_some_and(|run| run.state.is_live());

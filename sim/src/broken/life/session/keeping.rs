@@ -5,10 +5,11 @@ use moorline_spec::time::Time;
 use serde_json::Value;
 
 use super::super::super::{Broken, Meddler, deciding, meddled};
-use crate::reference::{By, Decisions, Old, Right, Spare};
+use crate::reference::{Archiving, By, Decisions, Old, Right, Spare};
 
 pub(super) fn gateways() -> Vec<Broken> {
     let mut gateways = maintenance();
+    gateways.extend(archive());
     gateways.extend(memory());
     gateways
 }
@@ -43,6 +44,33 @@ fn maintenance() -> Vec<Broken> {
             report: Some("SI-029"),
             summary: "A conversation with a person gives way to probes that nobody will ever read.",
             build: deciding::<OldestFirst>,
+        },
+    ]
+}
+
+fn archive() -> Vec<Broken> {
+    let rule = "session.persistent-not-archived";
+    vec![
+        Broken {
+            id: "persistent-children-are-archived",
+            rule,
+            report: None,
+            summary: "A child in session mode is archived like one of a single run.",
+            build: deciding::<PersistentArchived>,
+        },
+        Broken {
+            id: "archive-counts-from-the-beginning",
+            rule,
+            report: None,
+            summary: "A child is archived so long after it began, though it worked until just now.",
+            build: deciding::<FromBeginning>,
+        },
+        Broken {
+            id: "kept-children-are-swept",
+            rule,
+            report: Some("SI-031"),
+            summary: "A child that was asked for to be kept is archived like any other.",
+            build: deciding::<KeptSwept>,
         },
     ]
 }
@@ -142,5 +170,41 @@ struct LacksWords;
 impl Decisions for LacksWords {
     fn notes(&self, by: By) -> bool {
         by == By::User
+    }
+}
+
+#[derive(Default)]
+struct PersistentArchived;
+
+impl Decisions for PersistentArchived {
+    fn archived_at(&self, archiving: &Archiving) -> Option<Time> {
+        Right.archived_at(&Archiving {
+            one_run: archiving.child,
+            ..*archiving
+        })
+    }
+}
+
+#[derive(Default)]
+struct FromBeginning;
+
+impl Decisions for FromBeginning {
+    fn archived_at(&self, archiving: &Archiving) -> Option<Time> {
+        Right.archived_at(&Archiving {
+            ended_at: archiving.began_at,
+            ..*archiving
+        })
+    }
+}
+
+#[derive(Default)]
+struct KeptSwept;
+
+impl Decisions for KeptSwept {
+    fn archived_at(&self, archiving: &Archiving) -> Option<Time> {
+        Right.archived_at(&Archiving {
+            kept: false,
+            ..*archiving
+        })
     }
 }
