@@ -529,12 +529,11 @@ impl Given {
                 self.name(&mut session.0);
                 self.script(agent);
             }
-            Verb::Admin { session, .. } => {
-                if let Some(session) = session {
-                    self.name(&mut session.0);
-                }
+            Verb::Admin {
+                session: Some(session),
+                ..
             }
-            Verb::Compacts(session) => self.name(&mut session.0),
+            | Verb::Compacts(session) => self.name(&mut session.0),
             Verb::Crash(crash) => self.maybe(&mut crash.of),
             Verb::AtOnce(verbs) => verbs.iter_mut().for_each(|verb| self.verb(verb)),
             _ => (),

@@ -190,6 +190,7 @@ impl Reference {
     }
 
     fn answer(&mut self, call: CallId, result: Value) {
+        self.keeps.remove(&call);
         self.out.push(Effect::Answer(Answer { call, result }));
     }
 

@@ -20,10 +20,8 @@ impl Reference {
         let Some(session) = self.state.sessions.get_mut(key) else {
             return;
         };
-        match &params["label"] {
-            Value::String(label) => session.label = Some(Text::from(label.trim())),
-            Value::Null if params.get("label").is_some() => session.label = None,
-            _ => (),
+        if let Some(label) = params.get("label") {
+            session.label = label.as_str().map(|label| Text::from(label.trim()));
         }
         if let Some(minutes) = params.get("archiveAfterMinutes") {
             session.archive_after = minutes.as_u64().map(Span::mins);
@@ -61,10 +59,11 @@ impl Reference {
         if !minutes.is_null() && minutes.as_u64().is_none_or(|minutes| minutes == 0) {
             return Err("`archiveAfterMinutes` is 1 or more, or null for never".to_owned());
         }
-        match &params["label"] {
-            Value::Null => Ok(()),
-            Value::String(label) => self.check_label(key, label.trim()),
-            _ => Err("`label` is a text, or null to take it away".to_owned()),
+        let label = &params["label"];
+        match label.as_str() {
+            Some(label) => self.check_label(key, label.trim()),
+            None if label.is_null() => Ok(()),
+            None => Err("`label` is a text, or null to take it away".to_owned()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moorline_spec::id::{CallId, Marker};
+use moorline_spec::id::{CallId, Marker, SessionKey};
 use moorline_spec::scenario::{
     Action, AdminVerb, Crash, CrashPoint, Say, Scenario, SessionRef, StepNumber, Verb, When, Where,
 };
@@ -74,16 +74,7 @@ impl<'s> World<'s> {
             },
             Verb::Runs {
                 key, text, with, ..
-            } => {
-                let name = name();
-                let call = CallId::from(name.as_str());
-                let said = Said::with_own(text, name);
-                let mut params = json!({"sessionKey": key, "message": said.text});
-                for (name, value) in with {
-                    params[name] = value.clone();
-                }
-                self.call_from_outside(call, Caller::Plugin, "runtime.subagent.run", params, said);
-            }
+            } => self.runs(key, text, with, name()),
             Verb::Beats {
                 session,
                 path,
@@ -120,6 +111,16 @@ impl<'s> World<'s> {
                 }
             }
         }
+    }
+
+    fn runs(&mut self, key: &SessionKey, text: &str, with: &Map<String, Value>, name: Marker) {
+        let call = CallId::from(name.as_str());
+        let said = Said::with_own(text, name);
+        let mut params = json!({"sessionKey": key, "message": said.text});
+        for (name, value) in with {
+            params[name] = value.clone();
+        }
+        self.call_from_outside(call, Caller::Plugin, "runtime.subagent.run", params, said);
     }
 
     fn note(&mut self, text: String) {

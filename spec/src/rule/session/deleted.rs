@@ -52,6 +52,11 @@ impl Checker for Deleted {
             _ => (),
         }
     }
+
+    fn forget(&mut self, _: &Facts) {
+        let gone = &self.gone;
+        self.said.retain(|key, _| gone.contains(key));
+    }
 }
 
 impl Deleted {

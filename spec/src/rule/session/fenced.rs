@@ -79,6 +79,13 @@ impl Checker for Fenced {
         }
     }
 
+    fn forget(&mut self, facts: &Facts) {
+        self.late
+            .retain(|marker, _| facts.born.contains_key(marker));
+        self.runs.retain(|run, _| facts.runs.contains_key(run));
+        self.calls.retain(|call, _| facts.calls.contains_key(call));
+    }
+
     fn finish(&mut self, _: &Facts, sink: &mut Sink) {
         for _ in &self.stale {
             sink.witness();

@@ -34,6 +34,22 @@ use crate::trace::{Entry, What};
 const STARTS: &[Kind] = &[Kind::StartRun];
 
 pub(super) fn rules() -> Vec<Rule> {
+    let mut rules = when_it_forgets();
+    rules.extend([
+        atomic::reset_atomic(),
+        deleted::deleted_stays_deleted(),
+        fenced::generation_fenced(),
+        compaction::compaction_keeps(),
+        archived::persistent_not_archived(),
+        history::history_whole(),
+        retention::retention_safe(),
+        overrides::overrides_not_sticky(),
+    ]);
+    rules
+}
+
+/// Which session a run is of, and when that forgets.
+fn when_it_forgets() -> Vec<Rule> {
     vec![
         key::rule(),
         scope::rule(),
@@ -91,14 +107,6 @@ pub(super) fn rules() -> Vec<Rule> {
             &[Kind::StartRun, Kind::InternalTurn],
             || Box::new(SystemNeutral::default()),
         ),
-        atomic::reset_atomic(),
-        deleted::deleted_stays_deleted(),
-        fenced::generation_fenced(),
-        compaction::compaction_keeps(),
-        archived::persistent_not_archived(),
-        history::history_whole(),
-        retention::retention_safe(),
-        overrides::overrides_not_sticky(),
     ]
 }
 

@@ -90,9 +90,11 @@ fn on_list(answer: &Answer, facts: &Facts, sink: &mut Sink) {
     let call = &answer.call;
     let maintenance = facts.config.session.maintenance;
     let is_on = facts.is_maintained();
-    let known = facts.sessions.iter().filter(|(_, session)| {
+    let known = facts.sessions.iter().filter(|(key, session)| {
         let sure = !session.deleted && !session.told_to_forget && !session.uncertain;
-        sure && session.started_at.is_some()
+        // What was archived is another matter.
+        let archived = facts.archive_due(key).is_some_and(|due| due <= facts.now());
+        sure && session.started_at.is_some() && !archived
     });
     for (key, session) in known.filter(|(key, _)| !listed.contains(key.as_str())) {
         let seen = format!("call {call} does not list session {key}");

@@ -191,10 +191,12 @@ impl Decisions for AgentPathNeverLooks {
 /// Tells the gateway of a configuration that somebody changed.
 fn reconfigured(stimuli: &mut [Stimulus], change: impl Fn(&mut Value)) {
     for stimulus in stimuli {
-        let config = match stimulus {
-            Stimulus::Open(open) => &mut open.config,
-            Stimulus::ConfigChanged(changed) => &mut changed.config,
-            _ => continue,
+        let config = if let Stimulus::Open(open) = stimulus {
+            &mut open.config
+        } else if let Stimulus::ConfigChanged(changed) = stimulus {
+            &mut changed.config
+        } else {
+            continue;
         };
         let mut changed = Value::clone(config);
         change(&mut changed);
@@ -354,10 +356,8 @@ struct RestartSpares {
 
 impl Meddler for RestartSpares {
     fn stimuli(&mut self, _now: Time, stimuli: &mut Vec<Stimulus>) {
-        let restored = |stimulus: &Stimulus| match stimulus {
-            Stimulus::Open(open) => open.restored,
-            _ => false,
-        };
+        let restored =
+            |stimulus: &Stimulus| matches!(stimulus, Stimulus::Open(open) if open.restored);
         if stimuli.iter().any(restored) {
             self.spared = self.known.keys().cloned().collect();
         }
