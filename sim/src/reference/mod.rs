@@ -7,11 +7,14 @@
 mod bindings;
 mod commands;
 mod decisions;
+mod exchange;
 mod ingress;
 mod journal;
 mod keys;
 mod outbox;
 mod questions;
+mod queue;
+mod reach;
 mod record;
 mod relay;
 mod restart;
@@ -43,9 +46,9 @@ use moorline_spec::time::Time;
 use serde_json::{Value, json};
 
 pub use decisions::{
-    AfterLapse, Again, Ages, Asked, Asker, Busy, Cause, Decisions, Doubt, Expecting, Handing,
-    Hearing, Lapse, Lost, Mode, Next, Output, Recovery, Right, Runtime, Setting, Speaking, Times,
-    Traffic, Untold, WhenBusy,
+    AfterLapse, Again, Ages, Asked, Asker, Busy, Cause, Decisions, Doubt, Exchange, Expecting,
+    Handing, Hearing, Lapse, Lost, Mode, Naming, Next, Output, Reach, Recovery, Right, Runtime,
+    Setting, Speaking, Times, Traffic, Unseen, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
 use state::State;

@@ -16,6 +16,7 @@ mod policy;
 mod relay;
 mod restart;
 mod routing;
+mod send;
 mod session;
 mod sink;
 mod spawn;
@@ -102,6 +103,7 @@ static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         routing::rules(),
         relay::rules(),
         isolation::rules(),
+        send::rules(),
         restart::rules(),
         config::rules(),
     ];

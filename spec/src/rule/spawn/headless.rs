@@ -151,9 +151,12 @@ impl Remembers {
             .get(key)
             .is_some_and(|session| session.deleted || session.told_to_forget);
         let other_agent = facts.calls[spawn].text("agentId").is_some();
+        let from = send.session.as_ref();
+        let reached = from.is_none_or(|from| facts.may_reach(from, key));
         let refused = match send.status() {
             Some("error") => true,
-            Some("forbidden") => !other_agent,
+            // Where its visibility ends there, that is not the session's doing.
+            Some("forbidden") => !other_agent && reached,
             _ => false,
         };
         let read = facts
