@@ -107,6 +107,8 @@ fn given(trace: &Trace) -> BTreeMap<Marker, BTreeSet<RunId>> {
     for entry in &trace.entries {
         match &entry.what {
             What::Effect(Effect::StartRun(start)) => {
+                // What is replaced died, whether that was heard of or not.
+                gone.extend(start.resumes.clone());
                 inputs.insert(start.run.clone(), entry.markers.clone());
             }
             What::Effect(Effect::SteerRun(steer)) => {

@@ -58,6 +58,10 @@ impl Checker for Released {
         }
     }
 
+    fn forget(&mut self, facts: &Facts) {
+        self.later.retain(|_, run| facts.runs.contains_key(run));
+    }
+
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
         if !self.rested {
             return;

@@ -36,6 +36,8 @@ pub(super) fn rule() -> Rule {
 #[derive(Default)]
 struct OwnVoice {
     own: FxHashSet<Marker>,
+    /// How much of it is long past and started nothing.
+    past: usize,
     /// When it last said something at an address.
     spoke: FxHashMap<Address, Time>,
 }
@@ -47,11 +49,22 @@ impl Checker for OwnVoice {
                 self.own.extend(entry.own.first().cloned());
                 self.spoke.insert(inbound.at.clone(), entry.at);
             }
-            _ if self.own.is_empty() => (),
+            _ if self.own.is_empty() && self.past == 0 => (),
             What::Effect(_) => self.on_effect(entry, facts, sink),
-            What::World(World::Rest(_)) => self.own.iter().for_each(|_| sink.witness()),
+            What::World(World::Rest(_)) => {
+                for _ in 0..self.own.len() + self.past {
+                    sink.witness();
+                }
+            }
             _ => (),
         }
+    }
+
+    fn forget(&mut self, facts: &Facts) {
+        let known = self.own.len();
+        self.own
+            .retain(|marker| facts.messages.contains_key(marker));
+        self.past += known - self.own.len();
     }
 }
 

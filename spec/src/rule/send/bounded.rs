@@ -47,6 +47,13 @@ impl Checker for Bounded {
             _ => (),
         }
     }
+
+    fn forget(&mut self, facts: &Facts) {
+        self.of.retain(|run, _| facts.runs.contains_key(run));
+        let of = &self.of;
+        self.exchanges
+            .retain(|call, one| of.contains_key(&one.last) || facts.calls.contains_key(call));
+    }
 }
 
 /// Who sends to itself is refused.

@@ -87,6 +87,11 @@ impl Waiting {
         None
     }
 
+    /// Forgets sends that nobody knows of any more.
+    pub(super) fn forget(&mut self, facts: &Facts) {
+        self.named.retain(|call, _| facts.calls.contains_key(call));
+    }
+
     fn on_call(&mut self, call: &Call, facts: &Facts) {
         if (call.method == "sessions_send" || LOOKS.contains(&call.method.as_str()))
             && let Some(known) = facts.calls.get(&call.call)
@@ -155,6 +160,10 @@ impl Checker for Exact {
             Some(Came::Looked { id, call, named }) => looked(id, call, &named, sink),
             None => (),
         }
+    }
+
+    fn forget(&mut self, facts: &Facts) {
+        self.waiting.forget(facts);
     }
 }
 
@@ -242,5 +251,9 @@ impl Checker for Minting {
         };
         let right = format!("send {id} is refused: there is no session {key}, and never was");
         sink.fail(seen, right);
+    }
+
+    fn forget(&mut self, facts: &Facts) {
+        self.waiting.forget(facts);
     }
 }

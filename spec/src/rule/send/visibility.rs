@@ -48,6 +48,10 @@ impl Checker for Reach {
             }
         }
     }
+
+    fn forget(&mut self, facts: &Facts) {
+        self.waiting.forget(facts);
+    }
 }
 
 /// A call was answered before anything came of it.
