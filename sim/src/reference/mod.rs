@@ -8,6 +8,7 @@ mod archive;
 mod bindings;
 mod commands;
 mod decisions;
+mod exchange;
 mod ingress;
 mod journal;
 mod keys;
@@ -16,6 +17,8 @@ mod naming;
 mod outbox;
 mod patch;
 mod questions;
+mod queue;
+mod reach;
 mod record;
 mod relay;
 mod restart;
@@ -43,7 +46,7 @@ use moorline_spec::config::Config;
 use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig};
 use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{AgentId, CallId, ChannelId, SessionKey, Text};
-use moorline_spec::key::Naming;
+use moorline_spec::key;
 use moorline_spec::profile::{Dials, Profile};
 use moorline_spec::stimulus::{ConfigChanged, Stimulus};
 use moorline_spec::time::Time;
@@ -51,8 +54,9 @@ use serde_json::{Value, json};
 
 pub use decisions::{
     AfterLapse, Again, Ages, Anew, Archiving, Asked, Asker, Busy, By, Cause, Decisions, Doubt,
-    Expecting, Handing, Hearing, Lapse, Lost, Mode, Next, Old, Output, Path, Recovery, Right,
-    Runtime, Setting, Spare, Speaking, Times, Traffic, Untold, WhenBusy,
+    Exchange, Expecting, Handing, Hearing, Lapse, Lost, Mode, Naming, Next, Old, Output, Path,
+    Reach, Recovery, Right, Runtime, Setting, Spare, Speaking, Times, Traffic, Unseen, Untold,
+    WhenBusy,
 };
 use journal::{Dirty, Journal};
 use state::State;
@@ -67,7 +71,7 @@ pub struct Reference {
     agents: Arc<[AgentId]>,
     /// Spawns that wait, and whose child was asked for to be kept.
     keeps: BTreeSet<CallId>,
-    naming: Naming,
+    naming: key::Naming,
     main: SessionKey,
     calendar: Option<Calendar>,
     /// The last daily boundary that was looked up, and its hour.
@@ -99,7 +103,7 @@ impl Reference {
             channels: Arc::from([]),
             agents: Arc::from([]),
             keeps: BTreeSet::new(),
-            naming: Naming::default(),
+            naming: key::Naming::default(),
             main: SessionKey::default(),
             calendar: None,
             boundary: None,

@@ -53,7 +53,7 @@ impl Reference {
         self.maintain(None);
         let key = match self.named(caller, &call.params) {
             Ok(key) => key,
-            Err(error) => return self.refuse(call.call.clone(), error),
+            Err(why) => return self.unreached(call.call.clone(), why),
         };
         let lines = self.state.transcripts.get(&key);
         let lines: Vec<&Line> = lines.into_iter().flatten().collect();
