@@ -224,7 +224,7 @@ fn answered(scenario: &Scenario) -> Vec<(Time, bool)> {
         What::Effect(Effect::StartRun(start)) if start.input.contains("hello") => {
             Some((entry.at, start.memory == Memory::Fresh))
         }
-        _ => None,
+        What::Stimulus(_) | What::Effect(_) | What::World(_) => None,
     });
     starts.collect()
 }

@@ -86,7 +86,8 @@ impl Canonical {
             Role::Plugin(call) | Role::Sent(call) => {
                 let call = facts.calls.get(call);
                 let named = call.and_then(|call| call.text("sessionKey").or(call.text("key")));
-                if let Some(named) = named {
+                // Blanks name nothing.
+                if let Some(named) = named.filter(|named| !named.trim().is_empty()) {
                     self.named(named, &run.role, start, facts, sink);
                 }
             }
