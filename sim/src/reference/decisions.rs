@@ -1,12 +1,13 @@
 //! Every decision that a bug can get wrong, as one small pure function with the right answer as its
 //! default. A broken gateway overrides one of them.
 
-use moorline_spec::address::{Address, Place};
+use moorline_spec::address::{Address, Origin, Place};
 use moorline_spec::calendar::Calendar;
 use moorline_spec::channel::{TextLimit, Threading};
 use moorline_spec::config::{Layer, Limits};
 use moorline_spec::effect::Memory;
 use moorline_spec::id::{ChannelId, SessionId, SessionKey, Text};
+use moorline_spec::key::{self, Malformed};
 use moorline_spec::profile::{
     AfterUnknown, BusyRequester, CompletionTo, MaxAgeFrom, NoReply, Permission, ProactiveTo,
     ResetAnchor, ResetRequester,
@@ -29,6 +30,11 @@ pub trait Decisions {
     /// The session a message reaches where the place is not bound.
     fn session_of(&self, message: &Speaking<'_>) -> SessionKey {
         keys::session_of(message)
+    }
+
+    /// The one spelling of a key that somebody names; a text that is none is refused.
+    fn canonical(&self, naming: &key::Naming, raw: &str) -> Result<SessionKey, Malformed> {
+        naming.canonical(raw)
     }
 
     /// The session a message reaches: that of the binding, else the conversation's own.
@@ -60,9 +66,91 @@ pub trait Decisions {
         speaking.first().copied()
     }
 
+    /// Whether what a call names is one thing; else what is wrong.
+    fn names(&self, naming: &Naming) -> Result<(), &'static str> {
+        if naming.key && naming.label {
+            return Err("Provide either sessionKey or label (not both).");
+        }
+        Ok(())
+    }
+
+    /// The session that `current` stands for.
+    fn current(&self, caller: Option<&SessionKey>) -> Option<SessionKey> {
+        caller.cloned()
+    }
+
+    /// Whether a text may go to a key that nothing is known of: to the main session of an agent,
+    /// which every agent has.
+    fn may_mint(&self, dial: bool, is_main: bool) -> bool {
+        dial || is_main
+    }
+
+    /// Whether a session reaches another.
+    fn reaches(&self, reach: &Reach) -> Result<(), Unseen> {
+        super::reach::reaches(reach)
+    }
+
+    /// Whether a session may send to itself.
+    fn may_send_to_itself(&self) -> bool {
+        false
+    }
+
+    /// Whether what is said to a late reply goes back to whoever replied.
+    fn exchange_goes_on(&self, exchange: &Exchange) -> bool {
+        let between = !exchange.own_child && !exchange.passing;
+        between && !exchange.silent && exchange.turns < exchange.most
+    }
+
+    /// Whether what comes after the sender stopped waiting is told to it.
+    fn keeps_late_replies(&self) -> bool {
+        true
+    }
+
     /// Whether a message with a known id is worked on again.
     fn repeats(&self, seen: bool) -> bool {
         seen
+    }
+
+    /// Whether a message is known by the session it reaches too: never right, since sessions change.
+    fn claims_by_session(&self) -> bool {
+        false
+    }
+
+    /// Whether messages that were worked on are known after a restart.
+    fn claims_survive(&self) -> bool {
+        true
+    }
+
+    /// Whether a message may come again for which no run started.
+    fn releases_claims(&self) -> bool {
+        true
+    }
+
+    /// Whether two messages may be answered as one: by one person, in one place.
+    fn joins(&self, one: &Origin, other: &Origin) -> bool {
+        one.address == other.address && one.person == other.person
+    }
+
+    /// Whether a message on its way into a run keeps its place before those that came later.
+    fn keeps_its_place(&self) -> bool {
+        true
+    }
+
+    /// Whether what waits has its turn after a run that ended so.
+    fn goes_on_after(&self, outcome: Outcome) -> bool {
+        let _ = outcome;
+        true
+    }
+
+    /// Whether whoever stops a run stops what waits behind it too.
+    fn stop_takes_what_waits(&self) -> bool {
+        false
+    }
+
+    /// Whether a turn waits until the one before it in its session is over.
+    fn waits_its_turn(&self, cause: Cause) -> bool {
+        let _ = cause;
+        true
     }
 
     /// Which of the runs that wait for a session has its turn next, from 0: the first that came.
@@ -88,9 +176,74 @@ pub trait Decisions {
         daily || idle
     }
 
-    /// Whether a call on the agent path looks at the reset policy.
-    fn agent_path_resets(&self, dial: bool) -> bool {
-        dial
+    /// Whether the reset policy is looked at for a turn that comes about on a path; the dial speaks
+    /// of the agent path.
+    fn evaluates(&self, path: Path, agent_path_resets: bool) -> bool {
+        match path {
+            Path::Chat => true,
+            Path::Agent => agent_path_resets,
+            Path::Clockwork | Path::Task | Path::News => false,
+        }
+    }
+
+    /// Whether the agent forgets, where its session begins anew.
+    fn forgets(&self, why: Anew) -> bool {
+        let _ = why;
+        true
+    }
+
+    /// Since when a session lives that begins anew.
+    fn begins_at(&self, old: Time, now: Time) -> Time {
+        let _ = old;
+        now
+    }
+
+    /// Whether a turn that waited is still meant once its session was reset from outside.
+    fn outlives_reset(&self, path: Path) -> bool {
+        match path {
+            Path::Chat | Path::Agent | Path::Task => true,
+            Path::Clockwork | Path::News => false,
+        }
+    }
+
+    /// When a session is archived: by its own time, or as children of one run are; counted from its
+    /// end.
+    fn archived_at(&self, archiving: &Archiving) -> Option<Time> {
+        let configured = archiving.configured;
+        let as_child = configured.filter(|_| archiving.one_run && !archiving.kept);
+        Some(archiving.ended_at + archiving.own.or(as_child)?)
+    }
+
+    /// Whether maintenance may remove a session.
+    fn takes(&self, spare: &Spare) -> bool {
+        !(spare.runs || spare.bound || spare.owes || spare.kept)
+    }
+
+    /// Whether a session is too old to be kept, however many there are.
+    fn is_old(&self, old: &Old) -> bool {
+        old.age > old.after
+    }
+
+    /// What goes first where sessions are too many: what nobody speaks to, the oldest first.
+    fn goes_by(&self, made: bool, written: Time) -> (u8, Time) {
+        (u8::from(!made), written)
+    }
+
+    /// Whether a text is part of its session's transcript.
+    fn notes(&self, by: By) -> bool {
+        match by {
+            By::User | By::Assistant => true,
+        }
+    }
+
+    /// Whether transcripts of children survive a restart.
+    fn history_survives(&self) -> bool {
+        true
+    }
+
+    /// Whether a run may call; one that was told to stop belongs to what is over.
+    fn may_call(&self, told_to_stop: bool) -> bool {
+        !told_to_stop
     }
 
     /// Whether a turn counts as interaction: it postpones an idle reset.
@@ -339,8 +492,9 @@ pub trait Decisions {
         true
     }
 
-    /// Whether label and route of a session survive a reset.
-    fn keeps_label(&self) -> bool {
+    /// Whether the label of a session survives a reset.
+    fn keeps_label(&self, why: Anew) -> bool {
+        let _ = why;
         true
     }
 

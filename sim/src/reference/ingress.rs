@@ -1,6 +1,6 @@
 //! What comes in: messages, and turns that the clockwork asks for.
 
-use moorline_spec::address::{Address, Origin, Place};
+use moorline_spec::address::{Address, Origin};
 use moorline_spec::effect::{Drop, Effect, UnboundBecause};
 use moorline_spec::id::{SessionKey, Text};
 use moorline_spec::stimulus::{Author, Inbound, InternalTurn};
@@ -28,7 +28,7 @@ impl Reference {
         if self.other_account_holds(&inbound.at) {
             return self.drop_message(inbound, bound, Traffic::Dropped, "bound by another account");
         }
-        let seen = seen_of(inbound);
+        let seen = self.claim_of(inbound);
         if self.decisions.repeats(self.state.seen.contains(&seen)) {
             return self.drop_message(inbound, bound, Traffic::Repeated, "came before");
         }
@@ -74,7 +74,7 @@ impl Reference {
             requester: None,
         };
         let run = self.new_run(key, Turn::Message(message), rest, Some(origin));
-        self.enqueue(run);
+        self.enqueue_message(run);
     }
 
     fn own_session(&self, inbound: &Inbound) -> SessionKey {
@@ -86,6 +86,7 @@ impl Reference {
             at: &inbound.at,
             kind: inbound.kind,
             from: &inbound.from,
+            id_case: self.naming.case_of(&inbound.at.channel),
         })
     }
 
@@ -155,13 +156,12 @@ impl Reference {
     }
 
     pub(super) fn on_internal_turn(&mut self, turn: &InternalTurn) {
-        self.open_session(&turn.session);
-        let run = self.new_run(
-            turn.session.clone(),
-            Turn::Internal(turn.path),
-            turn.text.clone(),
-            None,
-        );
+        // The clockwork has no ear for a refusal.
+        let Ok(key) = self.spelled(turn.session.as_str()) else {
+            return;
+        };
+        self.open_session(&key);
+        let run = self.new_run(key, Turn::Internal(turn.path), turn.text.clone(), None);
         self.enqueue(run);
     }
 
@@ -187,18 +187,33 @@ impl Reference {
             steered: Vec::new(),
             starts: 0,
             words: 0,
+            joined: Vec::new(),
+            unsteered: false,
         }
     }
 
-    /// The message may come again: nothing was done with it.
+    /// By what a message is known when it comes again.
+    fn claim_of(&self, inbound: &Inbound) -> Seen {
+        let mut seen = seen_of(inbound);
+        if self.decisions.claims_by_session() {
+            let key = self.own_session(inbound);
+            seen.2 = format!("{}@{key}", seen.2).into();
+        }
+        seen
+    }
+
+    /// The messages of a run may come again: nothing was done with them.
     pub(super) fn release_claim(&mut self, run: &Run) {
-        if let (Turn::Message(message), Some(origin)) = (&run.turn, &run.origin) {
+        let (Turn::Message(message), Some(origin)) = (&run.turn, &run.origin) else {
+            return;
+        };
+        for id in std::iter::once(&message.id).chain(&run.joined) {
             let at = &origin.address;
             let seen = (
                 at.channel.clone(),
                 at.account.clone(),
                 at.conversation.clone(),
-                message.id.clone(),
+                id.clone(),
             );
             self.state.seen.remove(&seen);
             self.state.seen_order.retain(|other| *other != seen);
@@ -227,15 +242,4 @@ fn reset_trigger(inbound: &Inbound) -> (bool, Text) {
         }
     }
     (false, inbound.text.clone())
-}
-
-/// The kind of a session that no message has reached yet.
-pub(super) fn kind_of(key: &SessionKey) -> Place {
-    if key.as_str().contains(":thread:") {
-        Place::Thread
-    } else if key.as_str().contains(":group:") {
-        Place::Group
-    } else {
-        Place::Direct
-    }
 }

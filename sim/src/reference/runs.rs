@@ -7,7 +7,7 @@ use moorline_spec::stimulus::{Outcome, RunEnded, RunProgress, RunStarted, Start}
 use moorline_spec::time::Span;
 use serde_json::json;
 
-use super::decisions::{Cause, Output};
+use super::decisions::{Anew, By, Output};
 use super::journal::Dirty;
 use super::state::{Progress, Purpose, Run, Said, Timer, Turn};
 use super::{Reference, keys};
@@ -22,8 +22,13 @@ impl Reference {
     pub(super) fn enqueue(&mut self, run: Run) -> u64 {
         let number = run.number;
         let key = run.key.clone();
+        let waits = self.decisions.waits_its_turn(run.turn.cause());
         self.state.runs.insert(number, run);
         self.dirty(Dirty::Run(number));
+        if !waits {
+            self.begin(number);
+            return number;
+        }
         if let Some(session) = self.state.sessions.get_mut(&key) {
             session.queue.push_back(number);
         }
@@ -33,12 +38,14 @@ impl Reference {
 
     /// Starts the next run of a session where none goes on.
     pub(super) fn pump(&mut self, key: &SessionKey) {
-        while let Some(session) = self.state.sessions.get_mut(key)
+        while let Some(session) = self.state.sessions.get(key)
             && session.current.is_none()
-            && let next = self.decisions.next_turn(session.queue.len())
+            && let Some(next) = self.next_in_line(session)
+            && let Some(session) = self.state.sessions.get_mut(key)
             && let Some(number) = session.queue.remove(next)
         {
             session.current = Some(number);
+            self.collect(key, number);
             self.begin(number);
         }
     }
@@ -49,7 +56,7 @@ impl Reference {
         };
         let key = run.key.clone();
         let at = run.at;
-        let cause = run.turn.cause();
+        let (cause, path) = (run.turn.cause(), run.turn.path());
         let (resets, silent) = match &run.turn {
             Turn::Message(message) => {
                 let route = run.origin.as_ref().map(|origin| &origin.address);
@@ -66,15 +73,11 @@ impl Reference {
             }
             Turn::Plugin { .. } => (false, false),
         };
-        let evaluates = match cause {
-            Cause::Message => true,
-            Cause::Plugin => self
-                .decisions
-                .agent_path_resets(self.dials.agent_path_resets),
-            Cause::Internal(_) | Cause::Session => false,
-        };
-        if resets || (evaluates && self.is_stale(&key, at)) {
-            self.rotate(&key);
+        let dial = self.dials.agent_path_resets;
+        if resets {
+            self.rotate(&key, Anew::Asked);
+        } else if self.decisions.evaluates(path, dial) && self.is_stale(&key, at) {
+            self.rotate(&key, Anew::Due);
         }
         if let Some(session) = self.state.sessions.get_mut(&key) {
             session.written_at = session.written_at.max(at);
@@ -129,6 +132,10 @@ impl Reference {
         };
         run.state = Progress::Starting;
         run.starts += 1;
+        let mut overrides = session.lasting.clone();
+        for (name, value) in run.overrides.as_object().into_iter().flatten() {
+            overrides[name] = value.clone();
+        }
         self.out.push(Effect::StartRun(StartRun {
             run: keys::run_id(number),
             session_key: run.key.clone(),
@@ -136,7 +143,7 @@ impl Reference {
             memory: self.decisions.memory(session.fresh),
             agent: session.agent.clone(),
             input: run.input.clone(),
-            overrides: run.overrides.clone(),
+            overrides,
             resumes: run.resumes.map(keys::run_id),
         }));
         self.journal.note(Dirty::Run(number));
@@ -189,6 +196,7 @@ impl Reference {
         };
         run.state = Progress::Running;
         let key = run.key.clone();
+        let input = run.input.clone();
         let asked = match &mut run.turn {
             Turn::Child { call, accepted } => {
                 *accepted = true;
@@ -203,6 +211,14 @@ impl Reference {
             session.fresh = false;
             self.dirty(Dirty::Begun(key.clone()));
         }
+        self.note_line(&key, By::User, &input);
+        if let Some((true, Some(call))) = &asked
+            && self.keeps.remove(call)
+            && let Some(session) = self.state.sessions.get_mut(&key)
+        {
+            session.kept = true;
+            self.dirty(Dirty::Session(key.clone()));
+        }
         match asked {
             Some((true, call)) => self.spawn_runs(number, call),
             Some((false, Some(call))) => {
@@ -215,6 +231,7 @@ impl Reference {
             }
             Some((false, None)) | None => (),
         }
+        self.steer_first(&key);
     }
 
     fn start_refused(&mut self, number: u64) {
@@ -242,7 +259,9 @@ impl Reference {
             return;
         }
         let run = run.clone();
-        self.release_claim(&run);
+        if self.decisions.releases_claims() {
+            self.release_claim(&run);
+        }
         self.end(number, Outcome::Error, "".into());
     }
 
@@ -299,7 +318,9 @@ impl Reference {
         if let Some(run) = self.forget(number) {
             let key = run.key.clone();
             self.conclude(run, outcome, text);
-            self.pump(&key);
+            if self.decisions.goes_on_after(outcome) {
+                self.pump(&key);
+            }
         }
     }
 
@@ -307,16 +328,19 @@ impl Reference {
     pub(super) fn forget(&mut self, number: u64) -> Option<Run> {
         let run = self.state.runs.remove(&number)?;
         self.dirty(Dirty::Run(number));
-        let mut gone = false;
+        let (mut gone, mut ended) = (false, false);
         if let Some(session) = self.state.sessions.get_mut(&run.key)
             && session.current == Some(number)
         {
             session.current = None;
+            ended = true;
             gone = session.ghost && session.queue.is_empty();
         }
         if gone {
             self.state.sessions.remove(&run.key);
             self.dirty(Dirty::Session(run.key.clone()));
+        } else if ended {
+            self.note_end(&run.key);
         }
         Some(run)
     }
@@ -324,6 +348,7 @@ impl Reference {
     /// What the end of a run means to whoever waits for it.
     pub(super) fn conclude(&mut self, run: Run, outcome: Outcome, text: Text) {
         let number = run.number;
+        self.note_line(&run.key, By::Assistant, &text);
         let says = outcome == Outcome::Ok && !keys::is_silent(&text);
         if says && let Some(to) = self.answers_to(&run) {
             let stem = Text::from(keys::run_id(number).as_str());
@@ -335,6 +360,7 @@ impl Reference {
             }
         }
         self.steered_run_ended(&run, outcome);
+        self.joined_run_ended(number, outcome);
         match &run.turn {
             Turn::Message(_) if outcome != Outcome::Ok => self.tell_failure(&run, outcome),
             Turn::Message(_) | Turn::Internal(_) => (),
@@ -354,7 +380,7 @@ impl Reference {
     }
 
     /// People hear that a message of theirs gets no answer.
-    fn tell_failure(&mut self, run: &Run, outcome: Outcome) {
+    pub(super) fn tell_failure(&mut self, run: &Run, outcome: Outcome) {
         let Some(origin) = &run.origin else {
             return;
         };
@@ -380,6 +406,7 @@ impl Reference {
         }
         run.words += 1;
         let run = run.clone();
+        self.note_line(&run.key, By::Assistant, &progress.text);
         if let Some(to) = self.answers_to(&run) {
             let stem = Text::from(format!("{}.{}", keys::run_id(number), run.words));
             let purpose = Purpose::Output(run.key.clone());

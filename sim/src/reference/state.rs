@@ -13,7 +13,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decisions::{Cause, Lapse, Mode, Runtime, Times};
+use super::decisions::{Cause, Lapse, Mode, Path, Runtime, Times};
+use super::transcript::Line;
 
 /// A session: what its agent remembers, and who it belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +38,18 @@ pub(super) struct Session {
     pub kind: Place,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<ChildOf>,
+    /// When its last run ended.
+    #[serde(default)]
+    pub ended_at: Option<Time>,
+    /// How long after that it is archived, where that was said of this one.
+    #[serde(default)]
+    pub archive_after: Option<Span>,
+    /// Whoever asked for it said that it is kept.
+    #[serde(default)]
+    pub kept: bool,
+    /// What holds for each of its runs: a model.
+    #[serde(default)]
+    pub lasting: Value,
     /// It was deleted, and a run of it has not ended yet.
     #[serde(default)]
     pub ghost: bool,
@@ -80,6 +93,12 @@ pub(super) struct Run {
     pub starts: u32,
     #[serde(skip)]
     pub words: u32,
+    /// Further messages that it answers.
+    #[serde(default)]
+    pub joined: Vec<MessageId>,
+    /// The run that it was steered into did not take it.
+    #[serde(skip)]
+    pub unsteered: bool,
 }
 
 /// How far a run came.
@@ -150,6 +169,8 @@ pub(super) struct Debt {
     pub expected: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Text>,
+    /// How many turns of an exchange came before it.
+    pub exchanged: u32,
     /// The call that waits for a reply, until when, and the run that made it.
     #[serde(skip)]
     pub call: Option<(CallId, Time, u64)>,
@@ -293,6 +314,26 @@ pub(super) struct Steer {
     pub ended: Option<Outcome>,
 }
 
+/// A text that a session gives to a child of its own in the middle of a run.
+#[derive(Clone, Debug)]
+pub(super) struct CallSteer {
+    /// The call that waits.
+    pub call: CallId,
+    /// Its answer, where the child takes the text.
+    pub result: Value,
+}
+
+/// A message on its way into a run that goes on. It keeps its place in the queue meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joining {
+    /// The run.
+    pub run: u64,
+    /// The run that would have been the message's own.
+    pub message: u64,
+    /// How the run ended, where it did before the answer came.
+    pub ended: Option<Outcome>,
+}
+
 /// A spawn that waits for its thread.
 #[derive(Clone, Debug)]
 pub(super) struct Opening {
@@ -343,6 +384,8 @@ const SEEN_MAX: usize = 1 << 16;
 pub(super) struct State {
     pub life: u64,
     pub sessions: FxHashMap<SessionKey, Session>,
+    pub archives: BTreeSet<(Time, SessionKey)>,
+    pub transcripts: FxHashMap<SessionKey, VecDeque<Line>>,
     pub runs: BTreeMap<u64, Run>,
     pub debts: BTreeMap<u64, Debt>,
     pub posts: BTreeMap<u64, Post>,
@@ -359,6 +402,9 @@ pub(super) struct State {
     pub focuses: FxHashMap<RequestId, Focus>,
     pub probes: FxHashMap<RequestId, Probing>,
     pub steers: FxHashMap<SteerId, Steer>,
+    pub joining: FxHashMap<SteerId, Joining>,
+    pub call_steers: FxHashMap<SteerId, CallSteer>,
+    pub steered_at: FxHashMap<(Option<SessionKey>, SessionKey), Time>,
     pub pass: VecDeque<Look>,
     pub runs_made: u64,
     pub ids_made: u64,
@@ -438,6 +484,10 @@ impl Session {
             route: None,
             kind: Place::Direct,
             child: None,
+            ended_at: None,
+            archive_after: None,
+            kept: false,
+            lasting: Value::Null,
             ghost: false,
             current: None,
             queue: VecDeque::new(),
@@ -453,6 +503,17 @@ impl Run {
 }
 
 impl Turn {
+    /// The path on which it comes about.
+    pub(super) fn path(&self) -> Path {
+        match self {
+            Self::Message(_) => Path::Chat,
+            Self::Child { .. } => Path::Task,
+            Self::Telling(_) => Path::News,
+            Self::Sent | Self::Plugin { .. } => Path::Agent,
+            Self::Internal(_) => Path::Clockwork,
+        }
+    }
+
     /// Why it happens.
     pub(super) fn cause(&self) -> Cause {
         match self {

@@ -1,13 +1,12 @@
 //! Methods that agents, plugins and administrators call, beside spawn and send.
 
 use moorline_spec::address::Origin;
-use moorline_spec::effect::UnboundBecause;
-use moorline_spec::id::{SessionKey, Text};
-use moorline_spec::profile::Visibility;
-use moorline_spec::stimulus::{Call, Caller as By, Outcome};
+use moorline_spec::id::{CallId, SessionKey, Text};
+use moorline_spec::stimulus::{Call, Caller as By};
 use serde_json::{Value, json};
 
-use super::state::{Owed, Standing, Turn};
+use super::reach::{Unreached, Want, given};
+use super::state::Turn;
 use super::{Reference, keys};
 
 /// Who calls.
@@ -34,19 +33,30 @@ impl Reference {
         };
         let (id, params) = (call.call.clone(), &call.params);
         match call.method.as_str() {
-            "sessions_spawn" => self.spawn_call(id, &caller, params),
+            "sessions_spawn" => {
+                if params["cleanup"] == "keep" {
+                    self.keeps.insert(id.clone());
+                }
+                self.spawn_call(id, &caller, params);
+            }
             "sessions_send" => self.send_call(id, &caller, params),
             "sessions_list" => {
+                self.maintain(None);
                 let sessions = self.list(&caller);
                 self.answer(id, json!({"status": "ok", "sessions": sessions}));
             }
-            "sessions_history" | "session_status" => self.status_call(call, &caller),
+            "sessions_history" => self.history_call(call, &caller),
+            "session_status" => self.status_call(call, &caller),
             "subagents" => self.subagents_call(call, &caller),
-            "sessions.reset" | "sessions.delete" => self.admin_call(call, &caller),
+            "sessions_yield" => self.yield_call(id, &caller, params),
+            "sessions.reset" | "sessions.delete" | "sessions.patch" => {
+                self.admin_call(call, &caller);
+            }
             "runtime.subagent.run" => self.plugin_run(call, &caller),
             method => {
                 let known = "sessions_spawn, sessions_send, sessions_list, sessions_history, \
-                             session_status, subagents, sessions.reset, sessions.delete, \
+                             session_status, sessions_yield, subagents, sessions.reset, \
+                             sessions.delete, sessions.patch, \
                              runtime.subagent.run";
                 self.refuse(id, format!("unknown method {method}; there is {known}"));
             }
@@ -56,7 +66,8 @@ impl Reference {
     /// A run that may call: it lives, and so does the incarnation it belongs to.
     fn calling_run(&self, run: &moorline_spec::id::RunId) -> Option<Caller> {
         let number = keys::run_number(run)?;
-        let run = self.state.runs.get(&number).filter(|run| run.is_live())?;
+        let may = |run: &&super::state::Run| self.decisions.may_call(!run.is_live());
+        let run = self.state.runs.get(&number).filter(may)?;
         let session = self.state.sessions.get(&run.key)?;
         let origin = run.origin.clone().map(|origin| Origin {
             requester: Some(run.key.clone()),
@@ -80,20 +91,6 @@ impl Reference {
             Some(&child.parent)
         };
         std::iter::successors(parent(key), |key| parent(key)).any(|parent| parent == above)
-    }
-
-    pub(super) fn sees(&self, caller: &Caller, key: &SessionKey) -> bool {
-        let Some(own) = &caller.key else {
-            return true;
-        };
-        let same_agent = keys::agent_of(own) == keys::agent_of(key);
-        match self.config.visibility(&self.dials) {
-            Visibility::All => true,
-            _ if own == key => true,
-            Visibility::Own => false,
-            Visibility::Tree => self.is_below(Some(own), key),
-            Visibility::Agent => same_agent || self.is_below(Some(own), key),
-        }
     }
 
     fn list(&self, caller: &Caller) -> Vec<Value> {
@@ -122,25 +119,26 @@ impl Reference {
     }
 
     /// The session that `sessionKey`, `key` or `label` name, if the caller sees it.
-    fn named(&self, caller: &Caller, params: &Value) -> Result<SessionKey, String> {
-        let key = ["sessionKey", "key", "target"]
-            .into_iter()
-            .find_map(|name| params[name].as_str());
-        let key = match (key, params["label"].as_str()) {
-            (Some(key), _) => match self.resolve(caller, key) {
-                Ok(key) => key,
-                Err(error) => self.by_label(key).ok_or(error)?,
-            },
-            (None, Some(label)) => self
-                .by_label(label)
-                .ok_or_else(|| format!("No session found with label: {label}"))?,
-            (None, None) => return Err("name the session by `sessionKey` or `label`".to_owned()),
+    pub(super) fn named(&self, caller: &Caller, params: &Value) -> Result<SessionKey, Unreached> {
+        let names = ["sessionKey", "key", "target"];
+        let key = names.into_iter().find_map(|name| given(params, name));
+        let found = match (key, given(params, "label")) {
+            (Some(key), _) => self.resolve(caller, key).or_else(|why| {
+                // A label does where it is no key.
+                self.labelled(key).map_err(|_| why)
+            }),
+            (None, Some(label)) => self.labelled(label),
+            (None, None) => Err("name the session by `sessionKey` or `label`".to_owned()),
         };
-        let session = self.state.session(&key);
-        session
-            .filter(|_| self.sees(caller, &key))
-            .map(|session| session.key.clone())
-            .ok_or_else(|| format!("Session not found: {key}"))
+        let key = found.map_err(|why| ("error", why))?;
+        if self.state.session(&key).is_none() {
+            return Err(("error", format!("Unknown sessionKey: {key}")));
+        }
+        self.reached(caller, key, Want::Look)
+    }
+
+    pub(super) fn unreached(&mut self, call: CallId, (status, why): Unreached) {
+        self.answer(call, json!({"status": status, "error": why}));
     }
 
     fn status_call(&mut self, call: &Call, caller: &Caller) {
@@ -152,70 +150,20 @@ impl Reference {
                 row["status"] = json!("ok");
                 self.answer(call.call.clone(), row);
             }
-            Err(error) => self.refuse(call.call.clone(), error),
+            Err(why) => self.unreached(call.call.clone(), why),
         }
     }
 
     fn admin_call(&mut self, call: &Call, caller: &Caller) {
         let key = match self.named(caller, &call.params) {
             Ok(key) => key,
-            Err(error) => return self.refuse(call.call.clone(), error),
+            Err(why) => return self.unreached(call.call.clone(), why),
         };
         match call.method.as_str() {
             "sessions.delete" => self.delete_call(call.call.clone(), &key),
+            "sessions.patch" => self.patch_call(call.call.clone(), &key, &call.params),
             _ => self.reset_call(call.call.clone(), &key),
         }
-    }
-
-    fn subagents_call(&mut self, call: &Call, caller: &Caller) {
-        match call.params["action"].as_str().unwrap_or("list") {
-            "list" => {
-                let runs = self.runs_below(caller);
-                let failed: Vec<Value> = self
-                    .state
-                    .failures
-                    .iter()
-                    .map(|failure| json!({"runId": failure.run, "why": failure.why}))
-                    .collect();
-                let result = json!({"status": "ok", "runs": runs, "failed": failed});
-                self.answer(call.call.clone(), result);
-            }
-            "kill" => match self.named(caller, &call.params) {
-                Ok(key) => {
-                    // What ended before is not killed, and keeps its binding.
-                    let session = self.state.session(&key);
-                    let runs = session.is_some_and(|session| session.current.is_some());
-                    self.stop_session(&key, Outcome::Killed);
-                    if runs {
-                        self.unbind_session(&key, UnboundBecause::Killed);
-                    }
-                    let result = json!({"status": "ok", "killed": key});
-                    self.answer(call.call.clone(), result);
-                }
-                Err(error) => self.refuse(call.call.clone(), error),
-            },
-            other => {
-                let error = format!("subagents has no action {other:?}; there is list and kill");
-                self.refuse(call.call.clone(), error);
-            }
-        }
-    }
-
-    fn runs_below(&self, caller: &Caller) -> Vec<Value> {
-        let debts = self.state.debts.values().filter(|debt| {
-            matches!(debt.what, Owed::Child(_)) && self.is_below(caller.key.as_ref(), &debt.child)
-        });
-        debts
-            .map(|debt| {
-                let running = debt.state == Standing::Running;
-                json!({
-                    "runId": keys::run_id(debt.run),
-                    "sessionKey": debt.child,
-                    "label": debt.label,
-                    "status": if running { "running" } else { debt.outcome.as_str() },
-                })
-            })
-            .collect()
     }
 
     /// A plugin continues a session, or opens one.
@@ -229,7 +177,10 @@ impl Reference {
         let Some(message) = call.params["message"].as_str() else {
             return self.refuse(call.call.clone(), "runtime.subagent.run needs `message`");
         };
-        let key = SessionKey::from(key);
+        let key = match self.spelled(key) {
+            Ok(key) => key,
+            Err(error) => return self.refuse(call.call.clone(), error),
+        };
         self.open_session(&key);
         let turn = Turn::Plugin {
             call: Some(call.call.clone()),

@@ -4,11 +4,15 @@
 //! stimuli, from effects as *attempts*, and from what the world saw; a gateway's reports of itself
 //! change nothing but the one thing they are: a visible failure.
 
+mod archive;
 mod binding;
 mod command;
 mod delivery;
 mod forget;
 mod here;
+mod kin;
+mod late;
+mod naming;
 mod provenance;
 mod relay;
 mod routing;
@@ -17,7 +21,7 @@ mod session;
 pub(crate) mod turn;
 mod unwritten;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -30,14 +34,18 @@ use crate::effect::Effect;
 use crate::id::{
     CallId, ChannelId, DeliveryId, Marker, MessageId, RequestId, RunId, SessionKey, SteerId,
 };
+use crate::key::Naming;
 use crate::profile::Profile;
 use crate::stimulus::{Open, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
+pub use archive::ArchiveFacts;
 pub use binding::{BindingFacts, BindingId};
 pub use command::BindingCommand;
 pub use delivery::{DeliveryFacts, DeliveryState};
+pub use kin::{Named, agent_of};
+pub use late::Late;
 pub use provenance::{Born, BornAs, Origins};
 pub use relay::{Completion, Owed, Reply, Settled};
 pub use routing::{BindingNews, Standing};
@@ -63,6 +71,8 @@ pub struct Facts {
     pub calendar: Option<Calendar>,
     /// The channels it was opened with.
     pub channels: FxHashMap<ChannelId, Channel>,
+    /// What session keys are read by.
+    pub naming: Naming,
     /// How many lives it has begun.
     pub lives: u32,
     /// Whether the scenario's steps are over.
@@ -83,6 +93,10 @@ pub struct Facts {
     pub steers: FxHashMap<SteerId, SteerFacts>,
     /// Sessions that had a run.
     pub sessions: Table<SessionKey, SessionFacts>,
+    /// What is known of the archive times of children, and of sessions that have one of their own.
+    pub archives: BTreeMap<SessionKey, ArchiveFacts>,
+    /// Their keys, by the one spelling of each.
+    spelled: FxHashMap<SessionKey, SessionKey>,
     /// The session that last took a person's message from an address.
     pub home: Table<Address, SessionKey>,
     /// Where `/new` or `/reset` was said before it could be seen which session that concerns.
@@ -111,6 +125,9 @@ pub struct Facts {
     pub completions: Table<RunId, Completion>,
     /// Last words of turns that belong in a conversation, by the run.
     pub replies: Table<RunId, Reply>,
+    /// Replies that came after their senders had stopped waiting, by the send.
+    pub late: FxHashMap<CallId, Late>,
+    kin: kin::Kin,
     /// For each turn that was given completions, whose.
     tells: FxHashMap<RunId, Vec<RunId>>,
     /// How many completions, replies and calls still wait.
@@ -132,6 +149,7 @@ impl Facts {
             config: Config::default(),
             calendar: None,
             channels: FxHashMap::default(),
+            naming: Naming::default(),
             lives: 0,
             healing: false,
             born: room(),
@@ -142,6 +160,8 @@ impl Facts {
             calls: Table::default(),
             steers: FxHashMap::default(),
             sessions: Table::default(),
+            archives: BTreeMap::new(),
+            spelled: FxHashMap::default(),
             home: Table::default(),
             unplaced_resets: Vec::new(),
             bindings: Vec::new(),
@@ -156,6 +176,8 @@ impl Facts {
             deliveries: room(),
             completions: Table::default(),
             replies: room(),
+            late: FxHashMap::default(),
+            kin: kin::Kin::default(),
             tells: FxHashMap::default(),
             owed: 0,
             threads_asked: FxHashMap::default(),
@@ -222,6 +244,10 @@ impl Facts {
             Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
             Stimulus::ConfigChanged(changed) => {
                 if let Ok(config) = Config::read_as(&changed.config, &self.profile.dials) {
+                    let maintenance = self.config.session.maintenance;
+                    if self.is_maintained() && maintenance != config.session.maintenance {
+                        self.doubt_resets();
+                    }
                     self.config = config;
                     self.on_binding_config();
                 }
@@ -268,6 +294,7 @@ impl Facts {
     fn on_open(&mut self, open: &Open) {
         self.on_life_after(&open.alive);
         self.lives += 1;
+        self.meet_agents(&open.agents);
         let config = Config::read_as(&open.config, &self.profile.dials).unwrap_or_default();
         if open.restored && config != self.config {
             self.doubt_resets();
@@ -279,6 +306,7 @@ impl Facts {
             self.channels = channels
                 .map(|channel| (channel.id.clone(), channel.clone()))
                 .collect();
+            self.naming = Naming::of(&open.agents, open.channels.iter());
         }
         self.on_binding_life();
     }

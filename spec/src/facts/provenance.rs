@@ -140,7 +140,7 @@ impl Facts {
         let session = &self.config.session;
         let name = |at: &Address| {
             let person = PersonId::from(at.conversation.as_str());
-            self.config.linked(&at.channel, &person).to_owned()
+            self.known_as(at, &person).into_owned()
         };
         match session.dm_scope {
             DmScope::Main => true,
@@ -163,9 +163,26 @@ impl Facts {
         match &born.what {
             BornAs::Message { .. } => Role::Chat(marker.clone()),
             BornAs::Internal => Role::Internal,
+            BornAs::LastWords(run) if let Some(call) = self.exchanged(run, key) => Role::Sent(call),
             BornAs::Progress(run) | BornAs::LastWords(run) => Role::Event(run.clone()),
             BornAs::Parameter(call) => self.role_of_parameter(call, key),
         }
+    }
+
+    /// The send whose exchange goes on, where a session says something to the reply it was told of,
+    /// and that is given to whoever replied.
+    fn exchanged(&self, said: &RunId, key: &SessionKey) -> Option<CallId> {
+        let said = self.runs.get(said)?;
+        let Role::Event(replied) = &said.role else {
+            return None;
+        };
+        let replied = self.runs.get(replied)?;
+        let Role::Sent(id) = &replied.role else {
+            return None;
+        };
+        let call = self.calls.get(id)?;
+        let back = replied.key == *key && call.session.as_ref() == Some(&said.key);
+        (back && said.key != *key).then(|| id.clone())
     }
 
     fn role_of_parameter(&self, id: &CallId, key: &SessionKey) -> Role {
@@ -192,6 +209,11 @@ impl Facts {
             && call.session.as_ref() == Some(key)
         {
             return Role::Event(run.into());
+        }
+        // It does so too where a crash took the answer, and the run that was to have it.
+        let crashed = call.answer.is_none() && call.life != self.lives;
+        if crashed && call.method == "sessions_send" && call.session.as_ref() == Some(key) {
+            return Role::Unknown;
         }
         match call.method.as_str() {
             "sessions_spawn" => Role::Child(id.clone()),

@@ -1,5 +1,10 @@
 //! What comes in: each message once, and in order.
 
+mod claim;
+#[cfg(test)]
+mod tests;
+mod voice;
+
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
@@ -35,6 +40,8 @@ pub(super) fn rules() -> Vec<Rule> {
             checker: Some(|| Box::new(Once::default())),
             relation: None,
         },
+        claim::rule(),
+        voice::rule(),
         Rule {
             id: "ingress.fifo",
             family: Family::Ingress,
@@ -47,6 +54,7 @@ pub(super) fn rules() -> Vec<Rule> {
                 Kind::Inbound,
                 Kind::StartRun,
                 Kind::SteerRun,
+                Kind::Steered,
                 Kind::CancelRun,
                 Kind::Deliver,
                 Kind::Report,
@@ -267,6 +275,9 @@ impl Checker for Fifo {
                     self.on_given(marker, &steer.run, facts, sink);
                 }
             }
+            What::Stimulus(Stimulus::Steered(steered)) if steered.outcome == Steering::Refused => {
+                self.on_refused(&steered.steer, facts);
+            }
             What::Effect(Effect::CancelRun(cancel)) => self.cancelled.push(cancel.run.clone()),
             What::Effect(Effect::Deliver(_)) => {
                 self.on_said(facts.messages_here().map(|(_, message)| message));
@@ -371,6 +382,18 @@ impl Fifo {
         }
     }
 
+    /// No run has read it: its place is before whatever came after it.
+    fn on_refused(&mut self, steer: &SteerId, facts: &Facts) {
+        let markers = facts.steers.get(steer).map(|steer| &steer.markers);
+        for marker in markers.into_iter().flatten() {
+            if let Some(message) = facts.messages.get(marker).filter(|m| m.runs.is_empty())
+                && let Some(waiting) = self.waiting.get_mut(&message.number)
+            {
+                waiting.tried = false;
+            }
+        }
+    }
+
     /// No other run of the session may be alive.
     fn on_start(&mut self, id: &RunId, facts: &Facts, sink: &mut Sink) {
         let Some(run) = facts.run_here() else {
@@ -434,141 +457,5 @@ impl Fifo {
                 waiting.noticed = true;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use crate::effect::Memory::{Continue, Fresh};
-    use crate::rule::tale::Tale;
-    use crate::stimulus::Start;
-
-    const KEY: &str = "agent:main:main";
-
-    fn tale() -> Tale {
-        Tale::new(json!({}))
-    }
-
-    #[test]
-    fn a_message_that_comes_again_starts_nothing() {
-        let mut tale = tale();
-        tale.says("chat", "alice", "m1")
-            .turn("a", KEY, Fresh, "m1")
-            .says("chat", "alice", "m1");
-        tale.keeps("ingress.once");
-        tale.start("b", KEY, Continue, &["m1"]);
-        tale.breaks(
-            "ingress.once",
-            "message ⟦m1⟧ is given to run b, and was given to run a, which has ended",
-        );
-    }
-
-    #[test]
-    fn a_run_that_a_crash_took_is_replaced_once_and_says_so() {
-        let mut tale = tale();
-        tale.says("chat", "alice", "m1")
-            .start("a", KEY, Fresh, &["m1"])
-            .started("a", Start::Started)
-            .crash(&["a"]);
-        tale.start_resuming("b", KEY, Continue, &["m1"], Some("a"));
-        tale.keeps("ingress.once");
-        tale.crash(&["b"])
-            .start_resuming("c", KEY, Continue, &["m1"], Some("a"));
-        tale.breaks(
-            "ingress.once",
-            "run c replaces run a, which run b replaced already",
-        );
-    }
-
-    #[test]
-    fn a_replacement_that_does_not_say_so_is_a_second_run() {
-        let mut tale = tale();
-        tale.says("chat", "alice", "m1")
-            .start("a", KEY, Fresh, &["m1"])
-            .crash(&["a"])
-            .start("b", KEY, Continue, &["m1"]);
-        tale.breaks(
-            "ingress.once",
-            "message ⟦m1⟧ is given to run b, and was given to run a, which a crash took",
-        );
-    }
-
-    #[test]
-    fn an_end_that_died_with_the_gateway_may_be_unheard() {
-        let mut tale = tale();
-        tale.says("chat", "alice", "m1")
-            .start("a", KEY, Fresh, &["m1"])
-            .ends("a", "m1.1")
-            .crash_at_once(&[])
-            .start_resuming("b", KEY, Continue, &["m1"], Some("a"));
-        tale.keeps("ingress.once");
-    }
-
-    #[test]
-    fn a_refused_start_may_be_tried_again() {
-        let mut tale = tale();
-        tale.says("chat", "alice", "m1")
-            .start("a", KEY, Fresh, &["m1"])
-            .started("a", Start::Refused)
-            .turn("b", KEY, Fresh, "m1")
-            .says("chat", "alice", "m1")
-            .rests();
-        tale.keeps("ingress.once");
-        tale.says_nothing("ingress.fifo");
-    }
-
-    fn busy() -> Tale {
-        let mut tale = tale();
-        tale.says("chat", "alice", "m1")
-            .turn("a", KEY, Fresh, "m1")
-            .says("chat", "alice", "m2")
-            .start("b", KEY, Continue, &["m2"])
-            .says("chat", "alice", "m3")
-            .says("chat", "alice", "m4");
-        tale
-    }
-
-    #[test]
-    fn messages_to_a_busy_session_wait_their_turn() {
-        let mut tale = busy();
-        tale.ends("b", "b.1")
-            .turn("c", KEY, Continue, "m3")
-            .turn("d", KEY, Continue, "m4")
-            .rests();
-        tale.keeps("ingress.fifo");
-    }
-
-    #[test]
-    fn a_later_message_does_not_overtake() {
-        let mut tale = busy();
-        tale.ends("b", "b.1")
-            .turn("c", KEY, Continue, "m4")
-            .turn("d", KEY, Continue, "m3");
-        tale.breaks(
-            "ingress.fifo",
-            "message ⟦m3⟧ of chat/alice is given to run d after message ⟦m4⟧, which arrived later",
-        );
-    }
-
-    #[test]
-    fn two_runs_of_a_session_do_not_work_at_once() {
-        let mut tale = busy();
-        tale.start("c", KEY, Continue, &["m3"]);
-        tale.breaks(
-            "ingress.fifo",
-            "run c is started in session agent:main:main while run b is at work there",
-        );
-    }
-
-    #[test]
-    fn a_message_is_not_dropped_in_silence() {
-        let mut tale = busy();
-        tale.ends("b", "b.1").turn("c", KEY, Continue, "m4").rests();
-        tale.breaks(
-            "ingress.fifo",
-            "what alice wrote in chat/alice ⟦m3⟧ was never given to a run, and nobody was told",
-        );
     }
 }
