@@ -5,9 +5,12 @@
 //! change nothing but the one thing they are: a visible failure.
 
 mod binding;
+mod circumstances;
 mod command;
 mod delivery;
+mod focus;
 mod provenance;
+mod question;
 mod relay;
 mod routing;
 mod run;
@@ -23,16 +26,21 @@ use crate::calendar::Calendar;
 use crate::channel::Channel;
 use crate::config::Config;
 use crate::effect::Effect;
-use crate::id::{CallId, ChannelId, DeliveryId, Marker, RequestId, RunId, SessionKey, SteerId};
+use crate::id::{
+    CallId, ChannelId, ConversationId, DeliveryId, Marker, RequestId, RunId, SessionKey, SteerId,
+    Text, ThreadId,
+};
 use crate::profile::Profile;
 use crate::stimulus::{Open, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
 pub use binding::{BindingFacts, BindingId};
+pub use circumstances::{Chatter, Circumstances, Touch};
 pub use command::BindingCommand;
 pub use delivery::{DeliveryFacts, DeliveryState};
 pub use provenance::{Born, BornAs, Origins};
+pub use question::{Ask, Question};
 pub use relay::{Completion, Owed, Reply, Settled};
 pub use routing::{BindingNews, Standing};
 pub use run::{CallFacts, Role, RunFacts, RunState, SteerFacts};
@@ -76,6 +84,18 @@ pub struct Facts {
     /// Bindings, by their number; those that ended are kept while something may still be said of
     /// them.
     pub bindings: Vec<BindingFacts>,
+    /// Their numbers, by what they are called apart from account and channel.
+    by_ids: FxHashMap<(ConversationId, Option<ThreadId>), Vec<BindingId>>,
+    /// Threads that were opened for a spawn which waits.
+    opened_for: FxHashMap<Address, CallId>,
+    /// Commands to which somebody waits for an answer.
+    questions: Vec<Question>,
+    /// The one that the entry they are up to date with answers, and how.
+    answered: Option<(Question, Text)>,
+    /// What the gateway says is bound, and to whom.
+    pub said_bound: FxHashMap<Address, SessionKey>,
+    /// `/focus` that waits for its thread.
+    focusing: Vec<focus::Focusing>,
     /// What the entry they are up to date with shows of bindings.
     pub binding_news: Vec<BindingNews>,
     /// Probes that are not answered yet, and the threads they ask about.
@@ -127,6 +147,12 @@ impl Facts {
             home: FxHashMap::default(),
             unplaced_resets: Vec::new(),
             bindings: Vec::new(),
+            by_ids: FxHashMap::default(),
+            opened_for: FxHashMap::default(),
+            questions: Vec::new(),
+            answered: None,
+            said_bound: FxHashMap::default(),
+            focusing: Vec::new(),
             binding_news: Vec::new(),
             probes: FxHashMap::default(),
             life_began: Time::ZERO,
@@ -165,6 +191,7 @@ impl Facts {
     pub fn see(&mut self, index: usize, entry: &Entry) {
         (self.index, self.now) = (index, entry.at);
         self.binding_news.clear();
+        self.answered = None;
         match &entry.what {
             What::Stimulus(stimulus) => {
                 self.note_told(stimulus);
@@ -205,7 +232,7 @@ impl Facts {
                 }
             }
             Stimulus::ThreadProbed(probed) => self.on_thread_probed(probed),
-            Stimulus::ThreadChanged(changed) => self.on_thread_state(&changed.at, changed.state),
+            Stimulus::ThreadChanged(changed) => self.on_thread_told(&changed.at, changed.state),
             Stimulus::Stop {} => self.stopped = true,
             Stimulus::Compacted(_) | Stimulus::Wake {} => (),
         }
@@ -215,7 +242,10 @@ impl Facts {
         match effect {
             Effect::StartRun(start) => self.on_start_run(start, entry),
             Effect::SteerRun(steer) => self.on_steer_run(steer, entry),
-            Effect::Deliver(deliver) => self.on_deliver(deliver, entry),
+            Effect::Deliver(deliver) => {
+                self.note_own_words(deliver, &entry.markers);
+                self.on_deliver(deliver, entry);
+            }
             Effect::OpenThread(open) => self.on_open_thread(open),
             Effect::ProbeThread(probe) => self.on_probe_thread(probe),
             Effect::Answer(answer) => self.on_answer(answer, entry),
@@ -259,6 +289,9 @@ impl Facts {
                 .collect();
         }
         self.on_binding_life();
+        if self.lives == 1 {
+            self.read_stored(open);
+        }
     }
 
     /// The channel of an address, if the gateway is joined to it.

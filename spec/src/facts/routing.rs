@@ -1,6 +1,6 @@
 //! What messages, reports and deliveries show of bindings.
 
-use super::{BindingFacts, BindingId, CallFacts, Facts};
+use super::{BindingFacts, BindingId, CallFacts, Chatter, Facts, Touch};
 use crate::address::Address;
 use crate::effect::UnboundBecause;
 use crate::id::{Marker, SessionKey};
@@ -58,7 +58,8 @@ impl Facts {
         }
     }
 
-    fn standing(&self, binding: &BindingFacts, arrived: Time) -> Standing {
+    /// How a binding stands towards a message that arrived then.
+    pub fn standing(&self, binding: &BindingFacts, arrived: Time) -> Standing {
         let by_limit = |reason: &Option<UnboundBecause>| {
             matches!(
                 reason,
@@ -123,6 +124,8 @@ impl Facts {
         let now = self.now;
         let binding = Box::new(self.bindings[id].clone());
         self.bindings[id].ended = Some((now, Some(reason)));
+        self.bindings[id].around.said_over = Some(now);
+        self.note_twins(at);
         self.binding_news
             .push(BindingNews::SaidOver { binding, reason });
     }
@@ -173,6 +176,9 @@ impl Facts {
             return;
         }
         if standing != Standing::Lapsed {
+            if binding.touched.1 < arrived {
+                binding.note_touch(Touch::Message);
+            }
             binding.touch(arrived, now, true);
         }
         binding.stale_due = due.filter(|_| probing);
@@ -203,8 +209,13 @@ impl Facts {
         let run = run.and_then(|run| self.runs.get(run));
         let own = run.is_some_and(|run| run.key == binding.key);
         let alive = binding.earliest_lapse().is_none_or(|due| to < due);
+        let now = self.now;
+        let binding = &mut self.bindings[id];
         if own {
-            self.bindings[id].touch(from, to, certain && alive);
+            binding.note_touch(Touch::Output);
+            binding.touch(from, to, certain && alive);
+        } else {
+            binding.note_chatter(now, Chatter::Notice);
         }
     }
 }

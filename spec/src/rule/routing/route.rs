@@ -1,0 +1,246 @@
+//! Where turns that nobody wrote for speak, and whose message an answer is for.
+
+use std::collections::BTreeMap;
+
+use super::rule;
+use crate::address::Address;
+use crate::effect::{Deliver, Effect, StartRun};
+use crate::facts::{Facts, Role, RunFacts};
+use crate::id::{RunId, SessionKey};
+use crate::profile::ProactiveTo;
+use crate::rule::{Checker, Kind, Rule, Sink};
+use crate::stimulus::{Author, Stimulus};
+use crate::trace::{Entry, What};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        Rule {
+            id: "routing.route-hygiene",
+            text: "Turns of the clockwork, texts from other sessions and completions never change \
+                   where a session last spoke with a person.",
+            sources: &["I-06", "MD-002", "MD-022", "MD-028", "MD-056"],
+            dials: &["proactive_to"],
+            sees: &[Kind::StartRun, Kind::Deliver],
+            checker: Some(|| Box::<RouteHygiene>::default()),
+            ..rule()
+        },
+        Rule {
+            id: "routing.own-route-each",
+            text: "Of several messages that wait for one session each is answered where it was \
+                   written.",
+            sources: &["I-23", "MD-023", "MD-040"],
+            sees: &[Kind::Inbound, Kind::Deliver],
+            checker: Some(|| Box::<OwnRouteEach>::default()),
+            ..rule()
+        },
+        Rule {
+            id: "routing.proactive",
+            text: "What nobody asked for, the output of the clockwork's turns, goes to the configured \
+                   address or nowhere; where the profile says so, to where the session last spoke \
+                   with a person.",
+            sources: &["MD-021", "MD-027", "I-05", "I-06"],
+            dials: &["proactive_to"],
+            sees: &[Kind::StartRun, Kind::Deliver, Kind::RunEnded],
+            checker: Some(|| Box::<Proactive>::default()),
+            ..rule()
+        },
+    ]
+}
+
+/// What a delivery carries of a run's words: the run and its facts.
+fn speaker<'f>(entry: &'f Entry, facts: &'f Facts) -> Option<(&'f RunId, &'f RunFacts)> {
+    let carrier = facts.carrier(&entry.markers)?;
+    let id = facts.born[carrier].run()?;
+    Some((id, facts.runs.get(id)?))
+}
+
+/// The address of the message that a run answers.
+fn answers<'f>(run: &RunFacts, facts: &'f Facts) -> Option<&'f Address> {
+    match &run.role {
+        Role::Chat(message) => facts.messages.get(message).map(|message| &message.at),
+        _ => None,
+    }
+}
+
+/// Where sessions last spoke with people.
+#[derive(Default)]
+struct Routes {
+    last: BTreeMap<SessionKey, Route>,
+}
+
+struct Route {
+    at: Address,
+    /// Whether there was a turn since that nobody wrote for.
+    moved_on: bool,
+}
+
+impl Routes {
+    fn follow(&mut self, start: &StartRun, facts: &Facts) {
+        let Some(run) = facts.runs.get(&start.run) else {
+            return;
+        };
+        match answers(run, facts) {
+            Some(at) => {
+                let route = Route {
+                    at: at.clone(),
+                    moved_on: false,
+                };
+                self.last.insert(run.key.clone(), route);
+            }
+            None => {
+                if let Some(route) = self.last.get_mut(&run.key) {
+                    route.moved_on |= run.role != Role::Unknown;
+                }
+            }
+        }
+    }
+}
+
+/// MUST: only people's messages make a route.
+#[derive(Default)]
+struct RouteHygiene {
+    routes: Routes,
+}
+
+impl Checker for RouteHygiene {
+    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        match &entry.what {
+            What::Effect(Effect::StartRun(start)) => self.routes.follow(start, facts),
+            What::Effect(Effect::Deliver(deliver)) => self.judge(deliver, entry, facts, sink),
+            _ => (),
+        }
+    }
+}
+
+impl RouteHygiene {
+    fn judge(&self, deliver: &Deliver, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        let configured = facts.config.agents.defaults.heartbeat.to.is_some();
+        let by_route = facts.profile.dials.proactive_to == ProactiveTo::LastRoute && !configured;
+        let Some((id, run)) = speaker(entry, facts).filter(|_| by_route) else {
+            return;
+        };
+        let Some(route) = self.routes.last.get(&run.key) else {
+            return;
+        };
+        if run.role != Role::Internal || !route.moved_on {
+            return;
+        }
+        let (to, at, key) = (&deliver.to, &route.at, &run.key);
+        if to == at {
+            sink.witness();
+        } else {
+            sink.fail(
+                format!("run {id} of the clockwork speaks in {to}, and {key} last spoke with a person in {at}"),
+                "turns that nobody wrote for do not change that",
+            );
+        }
+    }
+}
+
+/// MUST: each message has its own answer's address.
+#[derive(Default)]
+struct OwnRouteEach {
+    /// Where the latest message for each session was written.
+    latest: BTreeMap<SessionKey, Address>,
+}
+
+impl Checker for OwnRouteEach {
+    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        match &entry.what {
+            What::Stimulus(Stimulus::Inbound(inbound)) => {
+                let message = entry.own.first().and_then(|own| facts.messages.get(own));
+                let wanted = message.is_some_and(|message| message.wants_answer);
+                if inbound.author == Author::Person
+                    && wanted
+                    && let Some(key) = facts.session_at(&inbound.at)
+                {
+                    self.latest.insert(key.clone(), inbound.at.clone());
+                }
+            }
+            What::Effect(Effect::Deliver(deliver)) => {
+                let Some((id, run)) = speaker(entry, facts) else {
+                    return;
+                };
+                let (Some(at), 1) = (answers(run, facts), run.origins.len()) else {
+                    return;
+                };
+                let Some(latest) = self.latest.get(&run.key).filter(|latest| *latest != at) else {
+                    return;
+                };
+                if deliver.to == *at {
+                    sink.witness();
+                } else if deliver.to == *latest {
+                    let to = &deliver.to;
+                    sink.fail(
+                        format!("run {id} answers a message from {at}, and speaks in {to}, where a later one came from"),
+                        "each message is answered where it was written",
+                    );
+                }
+            }
+            _ => (),
+        }
+    }
+}
+
+/// MUST: nobody hears what nobody asked for, but at the configured address.
+#[derive(Default)]
+struct Proactive {
+    routes: Routes,
+    /// Words of the clockwork's turns that went nowhere so far.
+    silent: u64,
+}
+
+impl Checker for Proactive {
+    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        match &entry.what {
+            What::Effect(Effect::StartRun(start)) => self.routes.follow(start, facts),
+            What::Stimulus(Stimulus::RunEnded(ended)) => {
+                let run = facts.runs.get(&ended.run);
+                let words = run.is_some_and(|run| run.role == Role::Internal);
+                self.silent += u64::from(words && !entry.own.is_empty());
+            }
+            What::Effect(Effect::Deliver(deliver)) => self.judge(deliver, entry, facts, sink),
+            _ => (),
+        }
+    }
+
+    fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
+        let nowhere = facts.config.agents.defaults.heartbeat.to.is_none();
+        let dial = facts.profile.dials.proactive_to;
+        if nowhere && dial == ProactiveTo::ConfiguredAddress {
+            for _ in 0..self.silent {
+                sink.witness();
+            }
+        }
+    }
+}
+
+impl Proactive {
+    fn judge(&self, deliver: &Deliver, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        let Some((id, run)) = speaker(entry, facts) else {
+            return;
+        };
+        if run.role != Role::Internal {
+            return;
+        }
+        let configured = facts.config.agents.defaults.heartbeat.to.as_ref();
+        let route = self.routes.last.get(&run.key).map(|route| &route.at);
+        let allowed = match (configured, facts.profile.dials.proactive_to) {
+            (Some(configured), _) => Some(configured),
+            (None, ProactiveTo::ConfiguredAddress) => None,
+            (None, ProactiveTo::LastRoute) => route,
+        };
+        let to = &deliver.to;
+        match allowed {
+            Some(allowed) if allowed == to => sink.witness(),
+            Some(allowed) => sink.fail(
+                format!("run {id} of the clockwork speaks in {to}"),
+                format!("nobody asked for it, so it goes to {allowed}"),
+            ),
+            None => sink.fail(
+                format!("run {id} of the clockwork speaks in {to}"),
+                "nobody asked for it and no address is configured, so it goes nowhere",
+            ),
+        }
+    }
+}
