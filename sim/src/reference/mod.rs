@@ -16,6 +16,7 @@ mod legacy;
 mod of_bindings;
 mod outbox;
 mod questions;
+mod record;
 mod relay;
 mod restart;
 mod runs;

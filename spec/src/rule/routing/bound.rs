@@ -167,11 +167,11 @@ impl Checker for BoundOutput {
         let What::Effect(Effect::Deliver(deliver)) = &entry.what else {
             return;
         };
-        let Some(carrier) = facts.carrier(&entry.markers) else {
+        let Some((carrier, born)) = facts.carrier_here() else {
             return;
         };
-        let born = &facts.born[carrier];
-        let Some((id, run)) = born.run().and_then(|id| Some((id, facts.runs.get(id)?))) else {
+        let Some(id) = born.run() else { return };
+        let Some(run) = facts.runs.get(id) else {
             return;
         };
         let (Role::Child(call), false) = (&run.role, run.cancelled) else {

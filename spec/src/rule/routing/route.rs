@@ -48,9 +48,8 @@ pub(super) fn rules() -> Vec<Rule> {
 }
 
 /// What a delivery carries of a run's words: the run and its facts.
-fn speaker<'f>(entry: &'f Entry, facts: &'f Facts) -> Option<(&'f RunId, &'f RunFacts)> {
-    let carrier = facts.carrier(&entry.markers)?;
-    let id = facts.born[carrier].run()?;
+fn speaker(facts: &Facts) -> Option<(&RunId, &RunFacts)> {
+    let id = facts.carrier_here()?.1.run()?;
     Some((id, facts.runs.get(id)?))
 }
 
@@ -106,17 +105,17 @@ impl Checker for RouteHygiene {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
             What::Effect(Effect::StartRun(start)) => self.routes.follow(start, facts),
-            What::Effect(Effect::Deliver(deliver)) => self.judge(deliver, entry, facts, sink),
+            What::Effect(Effect::Deliver(deliver)) => self.judge(deliver, facts, sink),
             _ => (),
         }
     }
 }
 
 impl RouteHygiene {
-    fn judge(&self, deliver: &Deliver, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+    fn judge(&self, deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
         let configured = facts.config.agents.defaults.heartbeat.to.is_some();
         let by_route = facts.profile.dials.proactive_to == ProactiveTo::LastRoute && !configured;
-        let Some((id, run)) = speaker(entry, facts).filter(|_| by_route) else {
+        let Some((id, run)) = speaker(facts).filter(|_| by_route) else {
             return;
         };
         let Some(route) = self.routes.last.get(&run.key) else {
@@ -158,7 +157,7 @@ impl Checker for OwnRouteEach {
                 }
             }
             What::Effect(Effect::Deliver(deliver)) => {
-                let Some((id, run)) = speaker(entry, facts) else {
+                let Some((id, run)) = speaker(facts) else {
                     return;
                 };
                 let (Some(at), 1) = (answers(run, facts), run.origins.len()) else {
@@ -199,7 +198,7 @@ impl Checker for Proactive {
                 let words = run.is_some_and(|run| run.role == Role::Internal);
                 self.silent += u64::from(words && !entry.own.is_empty());
             }
-            What::Effect(Effect::Deliver(deliver)) => self.judge(deliver, entry, facts, sink),
+            What::Effect(Effect::Deliver(deliver)) => self.judge(deliver, facts, sink),
             _ => (),
         }
     }
@@ -216,8 +215,8 @@ impl Checker for Proactive {
 }
 
 impl Proactive {
-    fn judge(&self, deliver: &Deliver, entry: &Entry, facts: &Facts, sink: &mut Sink) {
-        let Some((id, run)) = speaker(entry, facts) else {
+    fn judge(&self, deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
+        let Some((id, run)) = speaker(facts) else {
             return;
         };
         if run.role != Role::Internal {
