@@ -45,7 +45,10 @@ const FILES: [(&str, &str); 20] = [
     ("wechat_oa", include_str!("../channels/wechat_oa.json")),
     ("wecom", include_str!("../channels/wecom.json")),
     ("whatsapp", include_str!("../channels/whatsapp.json")),
-    ("whatsapp_web", include_str!("../channels/whatsapp_web.json")),
+    (
+        "whatsapp_web",
+        include_str!("../channels/whatsapp_web.json"),
+    ),
     ("zalo_bot", include_str!("../channels/zalo_bot.json")),
 ];
 

@@ -15,6 +15,18 @@ use super::journal::Dirty;
 use super::state::{Binding, Purpose};
 
 impl Reference {
+    /// The session that a conversation is bound to.
+    pub fn bound_to(&self, at: &Address) -> Option<&SessionKey> {
+        let binding = self.state.bindings.get(&self.number_at(at)?)?;
+        Some(&binding.key)
+    }
+
+    /// The conversations that are bound to a session, in the order of binding.
+    pub fn places_of(&self, key: &SessionKey) -> impl Iterator<Item = &Address> {
+        let numbers = self.state.bound_to.get(key).into_iter().flatten();
+        numbers.filter_map(|number| Some(&self.state.bindings.get(number)?.address))
+    }
+
     /// Ties a conversation to a session; it has one owner.
     pub(super) fn bind(
         &mut self,

@@ -530,9 +530,17 @@ fn holds(
     account: Option<usize>,
 ) -> Result<(), TestCaseError> {
     let state = &real.gateway.state;
-    prop_assert_eq!(state.bound.len(), state.bindings.len(), "one binding for a place");
+    prop_assert_eq!(
+        state.bound.len(),
+        state.bindings.len(),
+        "one binding for a place"
+    );
     let indexed: usize = state.bound_to.values().map(Vec::len).sum();
-    prop_assert_eq!(indexed, state.bindings.len(), "the index by session is the inverse");
+    prop_assert_eq!(
+        indexed,
+        state.bindings.len(),
+        "the index by session is the inverse"
+    );
     for (of, numbers) in &state.bound_to {
         for number in numbers {
             prop_assert_eq!(&state.bindings[number].key, of);
@@ -547,12 +555,30 @@ fn holds(
     }
     for row in &list.rows {
         let binding = &state.bindings[&real.gateway.number_at(&place(row.at)).unwrap_or_default()];
-        prop_assert_eq!(binding.times.touched_at, row.touched, "the activity in place {}", row.at);
-        prop_assert_eq!(binding.times.bound_at, row.bound, "the age of place {}", row.at);
+        prop_assert_eq!(
+            binding.times.touched_at,
+            row.touched,
+            "the activity in place {}",
+            row.at
+        );
+        prop_assert_eq!(
+            binding.times.bound_at,
+            row.bound,
+            "the age of place {}",
+            row.at
+        );
     }
     let (stored, _) = journal::fold(&real.disk);
-    let on_disk: Vec<_> = stored.bindings.values().map(|b| (&b.address, b.times)).collect();
-    let in_memory: Vec<_> = state.bindings.values().map(|b| (&b.address, b.times)).collect();
+    let on_disk: Vec<_> = stored
+        .bindings
+        .values()
+        .map(|b| (&b.address, b.times))
+        .collect();
+    let in_memory: Vec<_> = state
+        .bindings
+        .values()
+        .map(|b| (&b.address, b.times))
+        .collect();
     prop_assert_eq!(on_disk, in_memory, "the disk says what memory says");
     Ok(())
 }

@@ -69,14 +69,20 @@ impl Config {
         limits(idle, max_age)
     }
 
-    /// The limits that a binding made there would have if one of the levels had decided alone,
-    /// where they would be others.
+    /// The limits that a binding made there would have if one of the levels had decided alone, or
+    /// fractions of hours had been cut off, where they would be others.
     pub fn other_binding_limits(&self, at: &Address) -> Vec<Limits> {
         let right = self.binding_limits(at);
         let default = [ThreadBindings::default()];
         let levels = self.binding_levels(at).chain(&default);
+        let whole = |limit: Option<Span>| limit.map(|span| Span::hours(span.0 / Span::hours(1).0));
+        let cut = Limits {
+            idle: whole(right.idle),
+            max_age: whole(right.max_age),
+        };
         let mut others: Vec<Limits> = levels
             .map(|level| limits(level.idle(), level.max_age_hours))
+            .chain([cut])
             .filter(|other| *other != right)
             .collect();
         others.dedup();

@@ -92,6 +92,20 @@ impl BindingFacts {
         self.ended.is_none() && self.would_end_early(at)
     }
 
+    /// Whether it held until the gateway hears of its thread; the world knew before.
+    fn held_until_told(&self, now: Time) -> bool {
+        let due = self.earliest_lapse().is_some_and(|due| due <= now);
+        let by_thread = self.cause.is_none_or(|(_, reason)| {
+            matches!(
+                reason,
+                UnboundBecause::ThreadGone
+                    | UnboundBecause::ThreadLocked
+                    | UnboundBecause::ThreadArchived
+            )
+        });
+        self.ended.is_none() && !self.unsure && !due && by_thread
+    }
+
     pub(super) fn touch(&mut self, from: Time, to: Time, certain: bool) {
         self.touched.1 = self.touched.1.max(to);
         if !certain || from <= self.touched.0 {
@@ -322,7 +336,6 @@ impl Facts {
         let around = Circumstances {
             otherwise: self.config.other_binding_limits(&address).into(),
             migrated: around.migrated || self.config.idle_is_migrated(&address),
-            touched_before: made.0,
             ..around
         };
         self.bindings.push(BindingFacts {
@@ -375,15 +388,22 @@ impl Facts {
     pub(super) fn on_probe_thread(&mut self, probe: &ProbeThread) {
         self.probes
             .insert(probe.request.clone(), probe.address.clone());
+        self.probed_at.insert(probe.request.clone(), self.now);
     }
 
     pub(super) fn on_thread_probed(&mut self, probed: &ThreadProbed) {
         if let Some(at) = self.probes.remove(&probed.request) {
             let now = self.now;
-            if let Some((id, _)) = self.binding_at(&at) {
+            let asked = self.probed_at.remove(&probed.request).unwrap_or(now);
+            let bound = self.binding_at(&at);
+            let later = bound.is_some_and(|(_, binding)| asked < binding.made.0);
+            if let Some(id) = bound.map(|(id, _)| id) {
                 self.bindings[id].note_chatter(now, Chatter::Probe);
             }
-            self.on_thread_told(&at, probed.state);
+            // What is found of an older binding is no news of the one that is there since.
+            if !later {
+                self.on_thread_told(&at, probed.state);
+            }
         }
         if self.probes.is_empty() {
             let now = self.now;
@@ -398,7 +418,7 @@ impl Facts {
         let now = self.now;
         if !matches!(state, ThreadState::Live | ThreadState::Unknown)
             && let Some((id, binding)) = self.binding_at(at)
-            && binding.would_hold(now)
+            && binding.held_until_told(now)
         {
             let around = &mut self.bindings[id].around;
             around.thread_told.get_or_insert((now, state));
@@ -498,7 +518,11 @@ impl Facts {
 
     /// The first run of a bound child never started.
     pub(super) fn on_bound_run_refused(&mut self, id: &RunId) {
-        if let Some(key) = self.runs.get(id).map(|run| run.key.clone()) {
+        let run = self
+            .runs
+            .get(id)
+            .filter(|run| matches!(run.role, Role::Child(_)));
+        if let Some(key) = run.map(|run| run.key.clone()) {
             self.give_cause(|binding| binding.key == key, UnboundBecause::SpawnFailed);
         }
     }
@@ -517,7 +541,7 @@ impl Facts {
         };
         let binding = &mut self.bindings[id];
         if wanted && inbound.authorised {
-            binding.note_touch(Touch::Message);
+            binding.note_touch(now, Touch::Message);
             binding.touch(now, now, false);
         } else if dropped {
             binding.note_chatter(now, Chatter::Dropped);
@@ -541,6 +565,7 @@ impl Facts {
     pub(super) fn on_binding_life(&mut self) {
         let now = self.now;
         self.probes.clear();
+        self.probed_at.clear();
         self.threads_asked.clear();
         self.forget_focusing();
         self.questions.clear();

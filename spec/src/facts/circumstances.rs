@@ -26,10 +26,8 @@ pub struct Circumstances {
     pub migrated: bool,
     /// What it would be limited to if another level of the configuration had decided.
     pub otherwise: Arc<[Limits]>,
-    /// What touched it last.
-    pub touched_by: Option<Touch>,
-    /// When it had been active before that, at the latest.
-    pub touched_before: Time,
+    /// What touched it of late, and when at the latest; the last one first.
+    pub(super) touches: [Option<(Time, Touch)>; 4],
     /// Something that is no activity, since it was touched last.
     pub chatter: Option<(Time, Chatter)>,
     /// When its limits were set by command, and what they were before.
@@ -97,31 +95,49 @@ impl BindingFacts {
     /// Whether one of these limits, in place of its own, would have been reached by then for
     /// certain.
     pub fn over_under(&self, limits: Limits, at: Time) -> bool {
-        let idle = limits.idle.map(|idle| self.touched.1 + idle);
+        let active = self.touch_before(at).map_or(self.made.1, |(at, _)| at);
+        let idle = limits.idle.map(|idle| active + idle);
         let age = limits.max_age.map(|age| self.age_from.1 + age);
         idle.into_iter().chain(age).any(|due| due <= at)
     }
 
-    /// Whether only its last touch kept it from its idle timeout by then.
-    pub fn lives_by_its_last_touch(&self, at: Time) -> bool {
-        let idle = self.limits.idle;
-        self.touched.0 == self.touched.1
-            && idle.is_some_and(|idle| self.around.touched_before + idle <= at)
+    /// What touched it last before an instant, and when at the latest.
+    pub fn touch_before(&self, at: Time) -> Option<(Time, Touch)> {
+        let mut touches = self.around.touches.into_iter().flatten();
+        touches.find(|&(touched, _)| touched < at)
     }
 
-    /// Whether it would not have reached its idle timeout by then if what is no activity were.
-    pub fn would_live_by_chatter(&self, at: Time) -> bool {
-        let (Some(idle), Some((chatter, _))) = (self.limits.idle, self.around.chatter) else {
-            return false;
-        };
-        self.touched.1 + idle <= at && at < chatter + idle
+    /// Whether one of these limits would have been reached by then for certain if no command had
+    /// touched it.
+    pub fn over_uncommanded(&self, limits: Limits, at: Time) -> bool {
+        let mut touches = self.around.touches.into_iter().flatten();
+        let own = touches.find(|&(touched, by)| touched < at && by != Touch::Command);
+        let active = own.map_or(self.made.1, |(at, _)| at);
+        let idle = limits.idle.map(|idle| active + idle);
+        let age = limits.max_age.map(|age| self.age_from.1 + age);
+        idle.into_iter().chain(age).any(|due| due <= at)
     }
 
-    pub(super) fn note_touch(&mut self, touch: Touch) {
-        let before = self.touched.1;
+    /// What alone kept it from its idle timeout by then: its last touch before that.
+    pub fn lives_by_touch(&self, at: Time) -> Option<Touch> {
+        let idle = self.limits.idle?;
+        let (last, touch) = self.touch_before(at)?;
+        let before = self.touch_before(last).map_or(self.made.1, |(at, _)| at);
+        (before + idle <= at && at < last + idle).then_some(touch)
+    }
+
+    /// What is no activity, and would have kept it from its idle timeout by then if it were.
+    pub fn would_live_by_chatter(&self, at: Time) -> Option<Chatter> {
+        let idle = self.limits.idle?;
+        let (chatter, what) = self.around.chatter?;
+        let active = self.touch_before(at).map_or(self.made.1, |(at, _)| at);
+        (active + idle <= at && at < chatter + idle).then_some(what)
+    }
+
+    pub(super) fn note_touch(&mut self, now: Time, touch: Touch) {
         let around = &mut self.around;
-        around.touched_before = before;
-        around.touched_by = Some(touch);
+        around.touches.rotate_right(1);
+        around.touches[0] = Some((now, touch));
         around.chatter = None;
     }
 

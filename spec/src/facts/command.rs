@@ -198,13 +198,13 @@ impl Facts {
             match command {
                 BindingCommand::Idle(idle) => {
                     binding.limits.idle = *idle;
-                    binding.note_touch(Touch::Command);
+                    binding.note_touch(now, Touch::Command);
                     binding.touch(now, now, true);
                 }
                 BindingCommand::MaxAge(max_age) => {
                     binding.limits.max_age = *max_age;
                     if age_from_command {
-                        binding.note_touch(Touch::Command);
+                        binding.note_touch(now, Touch::Command);
                         binding.age_from = (now, now);
                     }
                     binding.touch(now, now, age_from_command);

@@ -106,6 +106,8 @@ pub struct Facts {
     pub binding_news: Vec<BindingNews>,
     /// Probes that are not answered yet, and the threads they ask about.
     pub probes: FxHashMap<RequestId, Address>,
+    /// When they were asked for.
+    probed_at: FxHashMap<RequestId, Time>,
     /// When the present life began.
     pub life_began: Time,
     /// Commands to bindings that were given while a spawn waited, and where.
@@ -164,6 +166,7 @@ impl Facts {
             focusing: Vec::new(),
             binding_news: Vec::new(),
             probes: FxHashMap::default(),
+            probed_at: FxHashMap::default(),
             life_began: Time::ZERO,
             early_commands: Vec::new(),
             unwritten: Vec::new(),

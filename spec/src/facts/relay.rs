@@ -389,10 +389,12 @@ impl Facts {
                 }
             }
             Report::Unbound {
-                address, reason, ..
+                address,
+                session_key,
+                reason,
             } => {
                 self.said_bound.remove(address);
-                self.note_said_unbound(address, *reason);
+                self.note_said_unbound(address, session_key, *reason);
             }
             Report::Bound {
                 address,

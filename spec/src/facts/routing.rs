@@ -107,11 +107,22 @@ impl Facts {
         (lapsed && !binding.unsure && binding.cause.is_none()).then_some(binding)
     }
 
-    pub(super) fn note_said_unbound(&mut self, at: &Address, reason: UnboundBecause) {
-        let Some((id, _)) = self
-            .last_binding_at(at)
-            .filter(|(_, binding)| binding.ended.is_none())
-        else {
+    pub(super) fn note_said_unbound(
+        &mut self,
+        at: &Address,
+        key: &SessionKey,
+        reason: UnboundBecause,
+    ) {
+        let now = self.now;
+        // What another has taken the place of is over already, be it for the same session.
+        let in_its_place = |binding: &BindingFacts| {
+            let replaced = binding.around.replaced.as_ref() == Some(key);
+            reason == UnboundBecause::Replaced && replaced && binding.made.1 == now
+        };
+        let last = self.last_binding_at(at).filter(|(_, binding)| {
+            binding.ended.is_none() && binding.key == *key && !in_its_place(binding)
+        });
+        let Some((id, _)) = last else {
             return;
         };
         let rebinds = |call: &CallFacts| {
@@ -121,7 +132,6 @@ impl Facts {
         if reason == UnboundBecause::Replaced && self.calls.values().any(rebinds) {
             self.give_cause(|binding| binding.address == *at, reason);
         }
-        let now = self.now;
         let binding = Box::new(self.bindings[id].clone());
         self.bindings[id].ended = Some((now, Some(reason)));
         self.bindings[id].around.said_over = Some(now);
@@ -139,7 +149,8 @@ impl Facts {
             let Some(message) = self.messages.get(marker) else {
                 continue;
             };
-            if message.author != Author::Person || message.is_command() {
+            let command = message.is_command() && !message.asks_fresh();
+            if message.author != Author::Person || command {
                 continue;
             }
             let arrived = message.arrived.1;
@@ -177,7 +188,7 @@ impl Facts {
         }
         if standing != Standing::Lapsed {
             if binding.touched.1 < arrived {
-                binding.note_touch(Touch::Message);
+                binding.note_touch(arrived, Touch::Message);
             }
             binding.touch(arrived, now, true);
         }
@@ -210,7 +221,7 @@ impl Facts {
         let now = self.now;
         let binding = &mut self.bindings[id];
         if own {
-            binding.note_touch(Touch::Output);
+            binding.note_touch(now, Touch::Output);
             binding.touch(from, to, certain && alive);
         } else {
             binding.note_chatter(now, Chatter::Notice);

@@ -48,7 +48,7 @@ pub(super) fn gateways() -> Vec<Broken> {
         },
         Broken {
             id: "reset-misses-the-binding",
-            rule: "session.rotates-by-policy-only",
+            rule: "routing.bound-first",
             report: Some("BL-025"),
             summary: "`/new` in a bound place resets the session that owns the place.",
             build: binding::<ResetMissesTheBinding>,

@@ -127,7 +127,10 @@ impl Checker for Case {
 const ZERO: Case = Case {
     applies: |binding, _, at| {
         let Limits { idle, max_age } = binding.limits;
-        let by_default = binding.touched.1 + DEFAULT_IDLE <= at;
+        let active = binding
+            .touch_before(at)
+            .map_or(binding.made.1, |(at, _)| at);
+        let by_default = active + DEFAULT_IDLE <= at;
         idle.is_none() && (max_age.is_none() || by_default)
     },
     denies: |binding, reason| match reason {
@@ -157,7 +160,7 @@ const FIXED: Case = Case {
         };
         let restarted = (binding.made.1 < facts.life_began).then_some(facts.life_began);
         let commanded = binding.around.commanded.map(|(at, _)| at);
-        let touched = Some(binding.touched.1);
+        let touched = binding.touch_before(at).map(|(at, _)| at);
         let last = restarted.max(commanded).max(touched);
         let over = binding.age_from.1 + age <= at;
         over && last.is_some_and(|last| binding.age_from.1 < last && at < last + age)
@@ -177,21 +180,15 @@ const MIGRATES: Case = Case {
 
 const TOUCHED: Case = Case {
     applies: |binding, _, at| {
-        binding.would_live_by_chatter(at)
-            || binding.around.touched_by.is_some() && binding.lives_by_its_last_touch(at)
+        binding.would_live_by_chatter(at).is_some() || binding.lives_by_touch(at).is_some()
     },
     denies: never,
     wrong: |binding| {
-        let chatter = binding.around.chatter.map(|(_, chatter)| chatter);
-        match (chatter, binding.around.touched_by) {
-            (Some(chatter), _) if binding.limits.idle.is_some() => {
-                format!(
-                    "{} were activity, or what came before it none",
-                    chatter.as_str()
-                )
-            }
-            (_, Some(touch)) => format!("{} were no activity", touch.as_str()),
-            (_, None) => "something else were activity".to_owned(),
+        let last = binding.touch_before(Time(u64::MAX));
+        match (binding.around.chatter, last) {
+            (Some((at, chatter)), _) => format!("{} at {at} counted otherwise", chatter.as_str()),
+            (None, Some((at, touch))) => format!("{} at {at} counted otherwise", touch.as_str()),
+            (None, None) => "something else were activity".to_owned(),
         }
     },
 };
@@ -199,7 +196,8 @@ const TOUCHED: Case = Case {
 const SURVIVES: Case = Case {
     applies: |binding, facts, at| {
         let began = facts.life_began;
-        let earlier = binding.made.1 < began && binding.touched.0 <= began;
+        let last = binding.touch_before(at).map(|(at, _)| at);
+        let earlier = binding.made.1 < began && last.is_some_and(|last| last < began);
         let needed = |idle: Span| binding.made.1 + idle <= at;
         earlier
             && binding.limits.idle.is_some_and(needed)

@@ -230,7 +230,7 @@ const SET: Case = Case {
             return false;
         };
         let over = binding.over_under(binding.limits, at);
-        before != binding.limits && binding.over_under(before, at) != over
+        before != binding.limits && binding.over_uncommanded(before, at) != over
     },
     denies: never,
     wrong: |binding| {
@@ -298,11 +298,22 @@ const MEDDLED: Case = Case {
     },
 };
 
+/// What the system bound, anybody may change.
+const ENTITLED: Case = Case {
+    applies: |binding, facts, at| {
+        let system = binding.around.by.is_none() && binding.call.is_some();
+        system && (SET.applies)(binding, facts, at)
+    },
+    denies: never,
+    wrong: |_| "nobody might change what the system bound".to_owned(),
+};
+
 impl Checker for WhoMay {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         if NEWS.contains(&Kind::of(&entry.what)) {
-            let mut meddled = MEDDLED;
-            meddled.see(entry, facts, sink);
+            for mut case in [MEDDLED, ENTITLED] {
+                case.see(entry, facts, sink);
+            }
         }
         if facts
             .answered()

@@ -103,8 +103,16 @@ pub(super) fn names(said: Span, limit: Span) -> bool {
 /// MUST: an intro names the limits that are on.
 #[derive(Default)]
 struct IntroNames {
-    /// Where words stand that may introduce a binding, since when, and what they say.
-    heard: Vec<(Address, Time, Vec<Text>)>,
+    heard: Vec<Heard>,
+}
+
+/// Words that may introduce a binding.
+struct Heard {
+    at: Address,
+    since: Time,
+    texts: Vec<Text>,
+    /// The binding, where it was known by then.
+    binding: Option<Box<BindingFacts>>,
 }
 
 impl Checker for IntroNames {
@@ -125,12 +133,19 @@ impl Checker for IntroNames {
             return;
         }
         let text = deliver.text.clone();
-        match self.heard.iter_mut().find(|(at, ..)| at == to) {
-            Some((_, since, texts)) => {
-                *since = entry.at;
-                texts.push(text);
+        let binding = bound.map(|(_, binding)| Box::new(binding.clone()));
+        match self.heard.iter_mut().find(|heard| heard.at == *to) {
+            Some(heard) => {
+                heard.since = entry.at;
+                heard.texts.push(text);
+                heard.binding = binding.or(heard.binding.take());
             }
-            None => self.heard.push((to.clone(), entry.at, vec![text])),
+            None => self.heard.push(Heard {
+                at: to.clone(),
+                since: entry.at,
+                texts: vec![text],
+                binding,
+            }),
         }
     }
 
@@ -142,12 +157,14 @@ impl Checker for IntroNames {
 impl IntroNames {
     /// Judges what was said at an instant that is over.
     fn judge(&mut self, now: Option<Time>, facts: &Facts, sink: &mut Sink) {
-        self.heard.retain(|(at, since, texts)| {
-            if now == Some(*since) || now.is_some() && facts.opens_for_a_spawn(at) {
+        self.heard.retain(|heard| {
+            let at = &heard.at;
+            if now == Some(heard.since) || now.is_some() && facts.opens_for_a_spawn(at) {
                 return true;
             }
-            if let Some((_, binding)) = facts.binding_at(at) {
-                Self::judge_texts(binding, texts, facts, sink);
+            let since = facts.binding_at(at).map(|(_, binding)| binding);
+            if let Some(binding) = heard.binding.as_deref().or(since) {
+                Self::judge_texts(binding, &heard.texts, facts, sink);
             }
             false
         });

@@ -9,8 +9,9 @@ use crate::facts::{Facts, Role, RunFacts};
 use crate::id::{RunId, SessionKey};
 use crate::profile::ProactiveTo;
 use crate::rule::{Checker, Kind, Rule, Sink};
-use crate::stimulus::{Author, Stimulus};
-use crate::trace::{Entry, What};
+use crate::stimulus::{Author, Outcome, Stimulus};
+use crate::time::Time;
+use crate::trace::{Entry, What, World};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -20,7 +21,7 @@ pub(super) fn rules() -> Vec<Rule> {
                    where a session last spoke with a person.",
             sources: &["I-06", "MD-002", "MD-022", "MD-028", "MD-056"],
             dials: &["proactive_to"],
-            sees: &[Kind::StartRun, Kind::Deliver],
+            sees: &[Kind::StartRun, Kind::RunEnded, Kind::Deliver, Kind::Crashed],
             checker: Some(|| Box::<RouteHygiene>::default()),
             ..rule()
         },
@@ -99,34 +100,67 @@ impl Routes {
 #[derive(Default)]
 struct RouteHygiene {
     routes: Routes,
+    /// Words of the clockwork's turns that are due where their session last spoke: since when, and
+    /// where.
+    due: BTreeMap<RunId, ((usize, Time), Address)>,
 }
 
 impl Checker for RouteHygiene {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
             What::Effect(Effect::StartRun(start)) => self.routes.follow(start, facts),
+            What::Stimulus(Stimulus::RunEnded(ended)) => {
+                let silent = ["NO_REPLY", "ANNOUNCE_SKIP"];
+                let silent = silent.iter().any(|token| ended.text.contains(token));
+                if ended.outcome == Outcome::Ok && !entry.own.is_empty() && !silent {
+                    self.owe(&ended.run, facts);
+                }
+            }
             What::Effect(Effect::Deliver(deliver)) => self.judge(deliver, facts, sink),
+            What::World(World::Crashed { .. }) => self.due.clear(),
             _ => (),
+        }
+    }
+
+    fn finish(&mut self, _: &Facts, sink: &mut Sink) {
+        if let Some((id, (since, at))) = self.due.iter().next() {
+            sink.fail_since(
+                *since,
+                format!("run {id} of the clockwork speaks, and nobody hears it"),
+                format!("its session last spoke with a person in {at}, whatever was in between"),
+            );
         }
     }
 }
 
 impl RouteHygiene {
-    fn judge(&self, deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
+    /// The route of a turn of the clockwork that is not the first thing since a person wrote.
+    fn route(&self, run: &RunFacts, facts: &Facts) -> Option<&Route> {
         let configured = facts.config.agents.defaults.heartbeat.to.is_some();
         let by_route = facts.profile.dials.proactive_to == ProactiveTo::LastRoute && !configured;
-        let Some((id, run)) = speaker(facts).filter(|_| by_route) else {
-            return;
-        };
-        let Some(route) = self.routes.last.get(&run.key) else {
-            return;
-        };
-        if run.role != Role::Internal || !route.moved_on {
-            return;
+        let route = self.routes.last.get(&run.key)?;
+        (by_route && run.role == Role::Internal && route.moved_on).then_some(route)
+    }
+
+    fn owe(&mut self, id: &RunId, facts: &Facts) {
+        let run = facts.runs.get(id);
+        if let Some(route) = run.and_then(|run| self.route(run, facts)) {
+            let due = ((facts.index(), facts.now()), route.at.clone());
+            self.due.insert(id.clone(), due);
         }
+    }
+
+    fn judge(&mut self, deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
+        let Some((id, run)) = speaker(facts) else {
+            return;
+        };
+        let Some(route) = self.route(run, facts) else {
+            return;
+        };
         let (to, at, key) = (&deliver.to, &route.at, &run.key);
         if to == at {
             sink.witness();
+            self.due.remove(id);
         } else {
             sink.fail(
                 format!("run {id} of the clockwork speaks in {to}, and {key} last spoke with a person in {at}"),
@@ -151,7 +185,7 @@ impl Checker for OwnRouteEach {
                 let wanted = message.is_some_and(|message| message.wants_answer);
                 if inbound.author == Author::Person
                     && wanted
-                    && let Some(key) = facts.session_at(&inbound.at)
+                    && let Some(key) = facts.session_for(&inbound.at)
                 {
                     self.latest.insert(key.clone(), inbound.at.clone());
                 }
