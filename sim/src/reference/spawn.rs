@@ -94,14 +94,14 @@ impl Reference {
             origin: caller.origin.clone(),
             key: keys::child_key(&agent, asked.runtime, self.state.life, number),
             number,
-            agent,
             task: Text::from(task),
             label: label.map(Text::from),
             thread,
             mode,
             runtime: asked.runtime,
             expected,
-            overrides: overrides_of(params),
+            overrides: self.overrides_of(&agent, params),
+            agent,
             timeout: timeout_of(params)?,
             requester,
         })
@@ -234,13 +234,12 @@ impl Reference {
     }
 
     fn check_limits(&self, requester: &SessionKey) -> Result<(), Refusal> {
+        let (deepest, most) = self.spawn_limits(requester);
         let child = self
             .state
             .session(requester)
             .and_then(|session| session.child.as_ref());
         let depth = child.map_or(0, |child| child.depth);
-        let config = self.config.agents.defaults.subagents;
-        let deepest = config.max_spawn_depth.unwrap_or(self.dials.max_spawn_depth);
         if depth >= deepest {
             return forbidden(format!(
                 "sessions_spawn is not allowed at this depth (current depth: {depth}, max: \
@@ -256,9 +255,6 @@ impl Reference {
         let in_flight = openings
             .filter(|open| open.spawn.requester == *requester)
             .count();
-        let most = config
-            .max_children_per_agent
-            .unwrap_or(self.dials.max_children);
         if !self.decisions.may_have_child(active, in_flight, most) {
             let count = active + in_flight;
             return forbidden(format!(
@@ -503,14 +499,4 @@ fn timeout_of(params: &Value) -> Result<Option<Span>, Refusal> {
         Some(seconds) => Ok(Some(Span::secs(seconds))),
         None => error("`runTimeoutSeconds` is a whole number of seconds; 0 is no limit"),
     }
-}
-
-fn overrides_of(params: &Value) -> Value {
-    let mut overrides = Value::Null;
-    for name in ["model", "thinking"] {
-        if !params[name].is_null() {
-            overrides[name] = params[name].clone();
-        }
-    }
-    overrides
 }

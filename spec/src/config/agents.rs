@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
+use super::{Config, Layer, Layers, number};
 use crate::address::Address;
+use crate::id::AgentId;
 
 /// `agents`
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -10,6 +12,8 @@ use crate::address::Address;
 pub struct AgentsConfig {
     /// What holds for every agent.
     pub defaults: AgentDefaults,
+    /// What holds for one of them.
+    pub list: Vec<AgentConfig>,
 }
 
 /// `agents.defaults`
@@ -22,20 +26,69 @@ pub struct AgentDefaults {
     pub heartbeat: HeartbeatConfig,
 }
 
-/// `agents.defaults.subagents`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+/// `agents.list[]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgentConfig {
+    /// The agent.
+    pub id: AgentId,
+    /// Its children, and itself as a child.
+    #[serde(default)]
+    pub subagents: SubagentsConfig,
+    /// Turns of it that nobody asked for.
+    #[serde(default)]
+    pub heartbeat: HeartbeatConfig,
+}
+
+/// `subagents`, of every agent or of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SubagentsConfig {
     /// How deep children may have children.
+    #[serde(deserialize_with = "number::depth")]
     pub max_spawn_depth: Option<u32>,
     /// How many children of one session may run at a time.
+    #[serde(deserialize_with = "number::children")]
     pub max_children_per_agent: Option<u32>,
+    /// The model of children of this agent that are asked for without one.
+    pub model: Option<String>,
+    /// How much they think.
+    pub thinking: Option<String>,
 }
 
-/// `agents.defaults.heartbeat`
+/// `heartbeat`, of every agent or of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct HeartbeatConfig {
     /// Where its output goes; nowhere if absent.
     pub to: Option<Address>,
+}
+
+impl Config {
+    /// What is said of one agent.
+    pub fn agent(&self, id: &AgentId) -> Option<&AgentConfig> {
+        self.agents.list.iter().find(|agent| agent.id == *id)
+    }
+
+    /// What each layer says of an agent's children.
+    pub fn subagents<'c, T: 'c>(
+        &'c self,
+        agent: &AgentId,
+        setting: impl Fn(&'c SubagentsConfig) -> Option<T>,
+    ) -> Layers<T> {
+        let own = self.agent(agent).map(|agent| &agent.subagents);
+        Layers::default()
+            .with(Layer::Agent, own.and_then(&setting))
+            .with(Layer::Default, setting(&self.agents.defaults.subagents))
+    }
+
+    /// What each layer says of where an agent's output goes that nobody asked for.
+    pub fn heartbeat_to(&self, agent: &AgentId) -> Layers<&Address> {
+        let own = self
+            .agent(agent)
+            .and_then(|agent| agent.heartbeat.to.as_ref());
+        Layers::default()
+            .with(Layer::Agent, own)
+            .with(Layer::Default, self.agents.defaults.heartbeat.to.as_ref())
+    }
 }

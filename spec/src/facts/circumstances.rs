@@ -211,6 +211,21 @@ impl Facts {
         call.is_some_and(|call| call.answer.is_none() && call.life == self.lives)
     }
 
+    /// The binding by which a child's session is tied to the same ids in another account or channel,
+    /// where it was never tied to this place.
+    pub fn bound_under_the_same_ids(
+        &self,
+        at: &Address,
+        key: &SessionKey,
+    ) -> Option<&BindingFacts> {
+        let mut same = self.same_ids(at).iter().map(|&id| &self.bindings[id]);
+        let twin = same
+            .clone()
+            .find(|twin| twin.key == *key && twin.call.is_some())?;
+        let here = same.any(|binding| binding.address == *at && binding.key == *key);
+        (!here && !self.focused_somehow.contains(at)).then_some(twin)
+    }
+
     /// The live binding of the very same thread under another account of its channel.
     pub fn bound_by_another_account(&self, at: &Address) -> Option<&BindingFacts> {
         at.thread.as_ref()?;

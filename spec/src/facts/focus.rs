@@ -85,6 +85,7 @@ impl Facts {
             Target::Nothing => return,
             Target::Unsure => {
                 let reason = crate::effect::UnboundBecause::Replaced;
+                self.focused_somehow.push(at.clone());
                 return self.give_cause(|binding| binding.address == *at, reason);
             }
         };

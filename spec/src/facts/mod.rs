@@ -100,6 +100,8 @@ pub struct Facts {
     answered: Option<(Question, Text)>,
     /// What the gateway says is bound, and to whom.
     pub said_bound: FxHashMap<Address, SessionKey>,
+    /// Where `/focus` was said of a session that nobody outside can tell.
+    focused_somehow: Vec<Address>,
     /// `/focus` that waits for its thread.
     focusing: Vec<focus::Focusing>,
     /// What the entry they are up to date with shows of bindings.
@@ -163,6 +165,7 @@ impl Facts {
             questions: Vec::new(),
             answered: None,
             said_bound: FxHashMap::default(),
+            focused_somehow: Vec::new(),
             focusing: Vec::new(),
             binding_news: Vec::new(),
             probes: FxHashMap::default(),
@@ -241,7 +244,7 @@ impl Facts {
             Stimulus::Receipt(receipt) => self.on_receipt(receipt),
             Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
             Stimulus::ConfigChanged(changed) => {
-                if let Ok(config) = Config::read(&changed.config) {
+                if let Ok(config) = Config::read_as(&changed.config, &self.profile.dials) {
                     self.config = config;
                     self.on_binding_config();
                 }
@@ -291,7 +294,7 @@ impl Facts {
     fn on_open(&mut self, open: &Open) {
         self.on_life_after(&open.alive);
         self.lives += 1;
-        let config = Config::read(&open.config).unwrap_or_default();
+        let config = Config::read_as(&open.config, &self.profile.dials).unwrap_or_default();
         if open.restored && config != self.config {
             self.doubt_resets();
         }

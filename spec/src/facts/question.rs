@@ -88,7 +88,7 @@ impl Facts {
         let Some(what) = Ask::read(&inbound.text) else {
             return;
         };
-        let gated = self.config.requires_mention(&inbound.at.channel)
+        let gated = self.config.requires_mention(&inbound.at)
             && inbound.kind != Place::Direct
             && !inbound.mentioned;
         let elsewhere = self.bound_by_another_account(&inbound.at).is_some();

@@ -4,11 +4,11 @@
 
 use super::{by_limits, held_until, lapsed, routed, rule, said_over, says};
 use crate::config::Limits;
-use crate::effect::UnboundBecause;
+use crate::effect::{Effect, UnboundBecause};
 use crate::facts::{BindingFacts, Facts, Standing};
-use crate::rule::{Checker, Rule, Sink};
+use crate::rule::{Checker, Kind, Rule, Sink};
 use crate::time::{Span, Time};
-use crate::trace::Entry;
+use crate::trace::{Entry, What};
 
 /// The idle timeout of a binding for which nobody chose one.
 const DEFAULT_IDLE: Span = Span::hours(24);
@@ -68,7 +68,8 @@ fn of_events() -> Vec<Rule> {
             text: "Nothing done in one account or channel changes a binding of another, though ids \
                    be equal.",
             sources: &["K-1", "E-12", "I-18"],
-            ..rule("binding.accounts-apart", || Box::new(APART))
+            sees: &[Kind::StartRun, Kind::SteerRun, Kind::Report],
+            ..rule("binding.accounts-apart", || Box::new(Apart))
         },
     ]
 }
@@ -212,3 +213,27 @@ const APART: Case = Case {
     denies: never,
     wrong: |_| "what was done elsewhere had been done to it, for it has the same ids".to_owned(),
 };
+
+/// MUST: equal ids elsewhere are another place.
+struct Apart;
+
+impl Checker for Apart {
+    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        let mut case = APART;
+        case.see(entry, facts, sink);
+        let What::Effect(Effect::StartRun(start)) = &entry.what else {
+            return;
+        };
+        let Some((marker, message)) = facts.chat_here() else {
+            return;
+        };
+        if let Some(twin) = facts.bound_under_the_same_ids(&message.at, &start.session_key) {
+            let (at, there) = (&message.at, &twin.address);
+            let (marker, key) = (marker.in_text(), &twin.key);
+            sink.fail(
+                format!("message {marker}, written in {at}, is given to {key}"),
+                format!("that is bound to {there}, and {at} is another place with the same ids"),
+            );
+        }
+    }
+}

@@ -61,7 +61,7 @@ fn is_for_agents(inbound: &Inbound, marker: &Marker, facts: &Facts) -> bool {
     };
     let heard = inbound.mentioned
         || inbound.kind == Place::Direct
-        || !facts.config.requires_mention(&inbound.at.channel);
+        || !facts.config.requires_mention(&inbound.at);
     let plain = message.wants_answer && !message.is_command() && inbound.authorised;
     // The same id under another account is another message there.
     let first = message.arrived.0 == facts.index();

@@ -136,7 +136,7 @@ impl Checker for RouteHygiene {
 impl RouteHygiene {
     /// The route of a turn of the clockwork that is not the first thing since a person wrote.
     fn route(&self, run: &RunFacts, facts: &Facts) -> Option<&Route> {
-        let configured = facts.config.agents.defaults.heartbeat.to.is_some();
+        let configured = facts.config.heartbeat_to(&run.agent).decided().is_some();
         let by_route = facts.profile.dials.proactive_to == ProactiveTo::LastRoute && !configured;
         let route = self.routes.last.get(&run.key)?;
         (by_route && run.role == Role::Internal && route.moved_on).then_some(route)
@@ -229,8 +229,11 @@ impl Checker for Proactive {
             What::Effect(Effect::StartRun(start)) => self.routes.follow(start, facts),
             What::Stimulus(Stimulus::RunEnded(ended)) => {
                 let run = facts.runs.get(&ended.run);
-                let words = run.is_some_and(|run| run.role == Role::Internal);
-                self.silent += u64::from(words && !entry.own.is_empty());
+                let nowhere = run.is_some_and(|run| {
+                    let to = facts.config.heartbeat_to(&run.agent).decided();
+                    run.role == Role::Internal && to.is_none()
+                });
+                self.silent += u64::from(nowhere && !entry.own.is_empty());
             }
             What::Effect(Effect::Deliver(deliver)) => self.judge(deliver, facts, sink),
             _ => (),
@@ -238,9 +241,7 @@ impl Checker for Proactive {
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
-        let nowhere = facts.config.agents.defaults.heartbeat.to.is_none();
-        let dial = facts.profile.dials.proactive_to;
-        if nowhere && dial == ProactiveTo::ConfiguredAddress {
+        if facts.profile.dials.proactive_to == ProactiveTo::ConfiguredAddress {
             for _ in 0..self.silent {
                 sink.witness();
             }
@@ -256,7 +257,7 @@ impl Proactive {
         if run.role != Role::Internal {
             return;
         }
-        let configured = facts.config.agents.defaults.heartbeat.to.as_ref();
+        let configured = facts.config.heartbeat_to(&run.agent).decided();
         let route = self.routes.last.get(&run.key).map(|route| &route.at);
         let allowed = match (configured, facts.profile.dials.proactive_to) {
             (Some(configured), _) => Some(configured),
