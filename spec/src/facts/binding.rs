@@ -14,7 +14,7 @@ use crate::profile::ArchivedThread;
 use crate::stimulus::{Call, Caller, Inbound, Opened, ThreadOpened, ThreadProbed, ThreadState};
 use crate::time::{Span, Time};
 
-/// The number of a binding in a trace.
+/// The number of a binding, until something is forgotten.
 pub type BindingId = usize;
 
 /// What a crash may take of what was not yet on the disk: touches of so long.

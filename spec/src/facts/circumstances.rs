@@ -159,6 +159,15 @@ impl Facts {
         self.by_ids.entry(ids).or_default().push(id);
     }
 
+    /// Numbers them anew, after some were forgotten.
+    pub(super) fn number_bindings(&mut self) {
+        self.by_ids.clear();
+        for id in 0..self.bindings.len() {
+            let at = self.bindings[id].address.clone();
+            self.note_ids(&at, id);
+        }
+    }
+
     /// Something was done to a binding: what is elsewhere is not concerned by it.
     pub(super) fn note_twins(&mut self, at: &Address) {
         let now = self.now;

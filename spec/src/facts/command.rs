@@ -96,8 +96,7 @@ fn number(text: &str) -> Option<f64> {
 impl Facts {
     /// Whether a message came before. Only a later life may take it for new, and a command with it.
     fn came_before(&mut self, inbound: &Inbound) -> bool {
-        let same =
-            |first: &&MessageFacts| first.message == inbound.message && first.at == inbound.at;
+        let same = |first: &&MessageFacts| Some(first.number) == self.here.message;
         let first = self.messages.values().find(same).map(|first| first.arrived);
         let Some((_, at)) = first.filter(|&(index, _)| index != self.index) else {
             return false;

@@ -260,6 +260,11 @@ impl Checker for FarewellOnce {
         }
     }
 
+    fn forget(&mut self, facts: &Facts) {
+        self.ends
+            .retain(|end| end.told.is_none() || end.since.1 == facts.now());
+    }
+
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
         for end in &self.ends {
             let (at, reason) = (&end.address, end.reason.as_str());
