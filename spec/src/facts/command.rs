@@ -8,6 +8,9 @@ use crate::profile::MaxAgeFrom;
 use crate::stimulus::{Author, Inbound};
 use crate::time::Span;
 
+/// How many commands are remembered for what comes again.
+const COMMANDS_MAX: usize = 256;
+
 /// A command that changes the binding it is said in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BindingCommand {
@@ -99,7 +102,16 @@ impl Facts {
         let same = |first: &&MessageFacts| Some(first.number) == self.here.message;
         let first = self.messages.values().find(same).map(|first| first.arrived);
         let Some((_, at)) = first.filter(|&(index, _)| index != self.index) else {
-            return false;
+            // The message itself may be forgotten, but not so soon that it was a command.
+            let heard = (inbound.at.clone(), inbound.message.clone());
+            let before = self.commands_heard.contains(&heard);
+            if !before {
+                self.commands_heard.push_back(heard);
+                if self.commands_heard.len() > COMMANDS_MAX {
+                    self.commands_heard.pop_front();
+                }
+            }
+            return before;
         };
         if at < self.life_began
             && let Some((id, _)) = self.binding_at(&inbound.at)

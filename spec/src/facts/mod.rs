@@ -20,7 +20,7 @@ mod session;
 pub(crate) mod turn;
 mod unwritten;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -106,6 +106,8 @@ pub struct Facts {
     answered: Option<(Question, Text)>,
     /// What the gateway says is bound, and to whom.
     pub said_bound: FxHashMap<Address, SessionKey>,
+    /// The last commands, and where they were said.
+    commands_heard: VecDeque<(Address, MessageId)>,
     /// Where `/focus` was said of a session that nobody outside can tell.
     focused_somehow: Vec<Address>,
     /// `/focus` that waits for its thread.
@@ -172,6 +174,7 @@ impl Facts {
             questions: Vec::new(),
             answered: None,
             said_bound: FxHashMap::default(),
+            commands_heard: VecDeque::new(),
             focused_somehow: Vec::new(),
             focusing: Vec::new(),
             binding_news: Vec::new(),

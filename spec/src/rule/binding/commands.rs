@@ -369,3 +369,6 @@ impl CommandBypass {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -339,3 +339,6 @@ impl Checker for LiveTarget {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

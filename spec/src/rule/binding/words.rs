@@ -328,7 +328,11 @@ impl FarewellOnce {
 
     fn said(&mut self, deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
         let to = &deliver.to;
-        if let Some(gone) = facts.heard_gone(to) {
+        // What was on its way before may be tried again; a farewell is said when it is heard.
+        if let Some(gone) = facts.heard_gone(to)
+            && gone == facts.now()
+            && !facts.was_tried_before(deliver)
+        {
             sink.fail(
                 format!(
                     "the gateway heard at {gone} that {to} is deleted, and still has words for it"
@@ -385,6 +389,14 @@ impl End {
 }
 
 impl Facts {
+    /// Whether a delivery is another attempt at an earlier one.
+    fn was_tried_before(&self, deliver: &Deliver) -> bool {
+        let mut others = self.deliveries.iter();
+        others.any(|(id, other)| {
+            *id != deliver.delivery && other.key.is_some() && other.key == deliver.key
+        })
+    }
+
     /// When the gateway heard that a bound thread is deleted.
     fn heard_gone(&self, at: &Address) -> Option<Time> {
         let (heard, state) = self.last_bound(at)?.around.thread_told?;
