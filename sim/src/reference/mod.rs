@@ -7,6 +7,7 @@
 mod bindings;
 mod commands;
 mod decisions;
+mod exchange;
 mod ingress;
 mod journal;
 mod keys;
@@ -16,6 +17,8 @@ mod legacy;
 mod of_bindings;
 mod outbox;
 mod questions;
+mod queue;
+mod reach;
 mod record;
 mod relay;
 mod restart;
@@ -47,9 +50,9 @@ use moorline_spec::time::Time;
 use serde_json::{Value, json};
 
 pub use decisions::{
-    AfterLapse, Again, Ages, Asked, Asker, Busy, Cause, Decisions, Doubt, Expecting, Handing,
-    Hearing, Lapse, Lost, Mode, Next, Output, Recovery, Right, Runtime, Setting, Speaking, Times,
-    Traffic, Untold, WhenBusy,
+    AfterLapse, Again, Ages, Asked, Asker, Busy, Cause, Decisions, Doubt, Exchange, Expecting,
+    Handing, Hearing, Lapse, Lost, Mode, Naming, Next, Output, Reach, Recovery, Right, Runtime,
+    Setting, Speaking, Times, Traffic, Unseen, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
 pub use of_bindings::{BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings};

@@ -79,7 +79,9 @@ impl Reference {
         };
         let silent = debt.outcome == Outcome::Ok && keys::is_silent(&debt.text);
         let tells = !silent || self.decisions.tells_of_silence(self.dials.no_reply);
-        if !debt.expected || !tells {
+        let late = debt.what == Owed::Reply;
+        let over = Self::ends_exchange(debt) || late && !self.decisions.keeps_late_replies();
+        if !debt.expected || !tells || over {
             return self.settle(number);
         }
         let requester = debt.requester.clone();
@@ -190,6 +192,9 @@ impl Reference {
     }
 
     pub(super) fn on_steered(&mut self, steered: &Steered) {
+        if let Some(joining) = self.state.joining.remove(&steered.steer) {
+            return self.on_joined(&joining, steered.outcome);
+        }
         let Some(steer) = self.state.steers.remove(&steered.steer) else {
             return;
         };
@@ -239,8 +244,10 @@ impl Reference {
             return;
         };
         if outcome.is_some_and(|outcome| self.decisions.is_told(Handing::Ended(outcome))) {
-            self.add_to_waiting(&debt.requester.clone(), text);
-            return self.settle(number);
+            let debt = debt.clone();
+            self.add_to_waiting(&debt.requester, text);
+            self.settle(number);
+            return self.exchange(&debt, text);
         }
         let next = self.decisions.after_untold(&Untold {
             dial: self.dials.completion_to,

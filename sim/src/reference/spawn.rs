@@ -370,6 +370,7 @@ impl Reference {
             turns: 0,
             expected: spawn.expected,
             label: spawn.label,
+            exchanged: 0,
             call: None,
         };
         self.state.debts.insert(number, debt);
@@ -379,9 +380,8 @@ impl Reference {
             self.bind(address, spawn.key.clone(), None, run);
         }
         if let Some(limit) = spawn.timeout {
-            self.state
-                .timers
-                .insert((self.now + limit, Timer::RunTimeout(number)));
+            let timer = Timer::RunTimeout(number);
+            self.state.timers.insert((self.now + limit, timer));
         }
         if self.decisions.answers_before_persisting() {
             self.accept(number, call, true);

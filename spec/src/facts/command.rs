@@ -165,6 +165,16 @@ impl Facts {
                 self.on_limit_command(&limit, id);
                 self.note_twins(&inbound.at);
             }
+            // What is bound there by a name that nobody outside knows may be bound elsewhere too.
+            (BindingCommand::Idle(_) | BindingCommand::MaxAge(_), None)
+                if !self.focused_somehow.is_empty() =>
+            {
+                let at = &inbound.at;
+                for binding in &mut self.bindings {
+                    let there = &binding.address;
+                    binding.unsure |= there.channel == at.channel && there.account == at.account;
+                }
+            }
             (
                 BindingCommand::Unfocus
                 | BindingCommand::Close

@@ -11,6 +11,8 @@ mod delivery;
 mod focus;
 mod forget;
 mod here;
+mod kin;
+mod late;
 mod provenance;
 mod question;
 mod relay;
@@ -43,6 +45,8 @@ pub use binding::{BindingFacts, BindingId};
 pub use circumstances::{Chatter, Circumstances, Touch};
 pub use command::BindingCommand;
 pub use delivery::{DeliveryFacts, DeliveryState};
+pub use kin::{Named, agent_of};
+pub use late::Late;
 pub use provenance::{Born, BornAs, Origins};
 pub use question::{Ask, Question};
 pub use relay::{Completion, Owed, Reply, Settled};
@@ -135,6 +139,9 @@ pub struct Facts {
     pub completions: Table<RunId, Completion>,
     /// Last words of turns that belong in a conversation, by the run.
     pub replies: Table<RunId, Reply>,
+    /// Replies that came after their senders had stopped waiting, by the send.
+    pub late: FxHashMap<CallId, Late>,
+    kin: kin::Kin,
     /// For each turn that was given completions, whose.
     tells: FxHashMap<RunId, Vec<RunId>>,
     /// How many completions, replies and calls still wait.
@@ -189,6 +196,8 @@ impl Facts {
             deliveries: room(),
             completions: Table::default(),
             replies: room(),
+            late: FxHashMap::default(),
+            kin: kin::Kin::default(),
             tells: FxHashMap::default(),
             owed: 0,
             threads_asked: FxHashMap::default(),
@@ -305,6 +314,7 @@ impl Facts {
     fn on_open(&mut self, open: &Open) {
         self.on_life_after(&open.alive);
         self.lives += 1;
+        self.meet_agents(&open.agents);
         let config = Config::read_as(&open.config, &self.profile.dials).unwrap_or_default();
         if open.restored && config != self.config {
             self.doubt_resets();

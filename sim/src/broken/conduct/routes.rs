@@ -45,7 +45,7 @@ pub(super) fn gateways() -> Vec<Broken> {
         },
         Broken {
             id: "answer-to-whoever-spoke-last",
-            rule: "routing.own-route-each",
+            rule: "routing.same-place",
             report: Some("MD-040"),
             summary: "An answer goes to where the last message for its session came from.",
             build: deciding::<AnswerToWhoeverSpokeLast>,

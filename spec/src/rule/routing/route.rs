@@ -1,4 +1,4 @@
-//! Where turns that nobody wrote for speak, and whose message an answer is for.
+//! Where turns that nobody wrote for speak.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::facts::{Facts, Role, RunFacts};
 use crate::id::{RunId, SessionKey};
 use crate::profile::ProactiveTo;
 use crate::rule::{Checker, Kind, Rule, Sink};
-use crate::stimulus::{Author, Outcome, Stimulus};
+use crate::stimulus::{Outcome, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
@@ -23,15 +23,6 @@ pub(super) fn rules() -> Vec<Rule> {
             dials: &["proactive_to"],
             sees: &[Kind::StartRun, Kind::RunEnded, Kind::Deliver, Kind::Crashed],
             checker: Some(|| Box::<RouteHygiene>::default()),
-            ..rule()
-        },
-        Rule {
-            id: "routing.own-route-each",
-            text: "Of several messages that wait for one session each is answered where it was \
-                   written.",
-            sources: &["I-23", "MD-023", "MD-040"],
-            sees: &[Kind::Inbound, Kind::Deliver],
-            checker: Some(|| Box::<OwnRouteEach>::default()),
             ..rule()
         },
         Rule {
@@ -166,51 +157,6 @@ impl RouteHygiene {
                 format!("run {id} of the clockwork speaks in {to}, and {key} last spoke with a person in {at}"),
                 "turns that nobody wrote for do not change that",
             );
-        }
-    }
-}
-
-/// MUST: each message has its own answer's address.
-#[derive(Default)]
-struct OwnRouteEach {
-    /// Where the latest message for each session was written.
-    latest: BTreeMap<SessionKey, Address>,
-}
-
-impl Checker for OwnRouteEach {
-    fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
-        match &entry.what {
-            What::Stimulus(Stimulus::Inbound(inbound)) => {
-                let message = entry.own.first().and_then(|own| facts.messages.get(own));
-                let wanted = message.is_some_and(|message| message.wants_answer);
-                if inbound.author == Author::Person
-                    && wanted
-                    && let Some(key) = facts.session_for(&inbound.at)
-                {
-                    self.latest.insert(key.clone(), inbound.at.clone());
-                }
-            }
-            What::Effect(Effect::Deliver(deliver)) => {
-                let Some((id, run)) = speaker(facts) else {
-                    return;
-                };
-                let (Some(at), 1) = (answers(run, facts), run.origins.len()) else {
-                    return;
-                };
-                let Some(latest) = self.latest.get(&run.key).filter(|latest| *latest != at) else {
-                    return;
-                };
-                if deliver.to == *at {
-                    sink.witness();
-                } else if deliver.to == *latest {
-                    let to = &deliver.to;
-                    sink.fail(
-                        format!("run {id} answers a message from {at}, and speaks in {to}, where a later one came from"),
-                        "each message is answered where it was written",
-                    );
-                }
-            }
-            _ => (),
         }
     }
 }
