@@ -247,7 +247,9 @@ impl Checker for FarewellOnce {
         }
         match &entry.what {
             What::Effect(Effect::Deliver(deliver)) => {
-                let own = entry.markers.is_empty() && facts.answered().is_none();
+                // A farewell may come before the answer to the command that found the lapse.
+                let due = facts.answered().is_none() || self.is_due(deliver);
+                let own = entry.markers.is_empty() && due;
                 if own && !deliver.repeat && facts.has_been_bound(&deliver.to) {
                     self.said(deliver, facts, sink);
                 }
@@ -289,6 +291,15 @@ impl Checker for FarewellOnce {
 }
 
 impl FarewellOnce {
+    /// Whether the farewell is still to be said that these words may be.
+    fn is_due(&self, deliver: &Deliver) -> bool {
+        let mut ends = self.ends.iter().filter(|end| end.address == deliver.to);
+        ends.any(|end| {
+            let spans = durations(&deliver.text);
+            end.told.is_none() && spans.iter().any(|&span| names(span, end.limit))
+        })
+    }
+
     fn over(
         &mut self,
         binding: &BindingFacts,
