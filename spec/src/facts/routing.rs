@@ -116,8 +116,8 @@ impl Facts {
         let now = self.now;
         // What another has taken the place of is over already, be it for the same session.
         let in_its_place = |binding: &BindingFacts| {
-            let replaced = binding.around.replaced.as_ref() == Some(key);
-            reason == UnboundBecause::Replaced && replaced && binding.made.1 == now
+            let new = binding.around.focused && binding.made.1 == now;
+            reason == UnboundBecause::Replaced && new
         };
         let last = self.last_binding_at(at).filter(|(_, binding)| {
             binding.ended.is_none() && binding.key == *key && !in_its_place(binding)
