@@ -28,6 +28,7 @@ mod sessions;
 mod settings;
 mod spawn;
 mod state;
+mod subagents;
 mod sweep;
 mod tools;
 
