@@ -10,7 +10,7 @@ use moorline_spec::id::{PersonId, SessionKey, Text};
 use moorline_spec::time::{Span, Time};
 
 use super::Reference;
-use super::decisions::{AfterLapse, Lapse, Times, Traffic};
+use super::decisions::{AfterLapse, Anew, Lapse, Times, Traffic};
 use super::journal::Dirty;
 use super::state::{Binding, Purpose};
 
@@ -213,7 +213,7 @@ impl Reference {
         };
         match self.decisions.after_lapse() {
             AfterLapse::Stays => (),
-            AfterLapse::Resets => self.rotate(&binding.key),
+            AfterLapse::Resets => self.rotate(&binding.key, Anew::Asked),
             AfterLapse::Deletes => self.delete_session(&binding.key),
         }
     }

@@ -4,6 +4,7 @@
 //! Whatever one stimulus changes is written down as one record before any of its effects leaves, so
 //! that a crash at any point finds either nothing or the whole intention on the disk.
 
+mod archive;
 mod bindings;
 mod commands;
 mod decisions;
@@ -14,8 +15,11 @@ mod keys;
 #[cfg(test)]
 mod law_of_bindings;
 mod legacy;
+mod maintenance;
+mod naming;
 mod of_bindings;
 mod outbox;
+mod patch;
 mod questions;
 mod queue;
 mod reach;
@@ -31,10 +35,12 @@ mod state;
 mod subagents;
 mod sweep;
 mod tools;
+mod transcript;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -45,15 +51,17 @@ use moorline_spec::config::Config;
 use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig};
 use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{AgentId, CallId, ChannelId, SessionKey, Text};
+use moorline_spec::key;
 use moorline_spec::profile::{Dials, Profile};
 use moorline_spec::stimulus::{ConfigChanged, Stimulus};
 use moorline_spec::time::Time;
 use serde_json::{Value, json};
 
 pub use decisions::{
-    AfterLapse, Again, Ages, Asked, Asker, Busy, Cause, Decisions, Doubt, Exchange, Expecting,
-    Handing, Hearing, Lapse, Lost, Mode, Naming, Next, Output, Reach, Recovery, Right, Runtime,
-    Setting, Speaking, Times, Traffic, Unseen, Untold, WhenBusy,
+    AfterLapse, Again, Ages, Anew, Archiving, Asked, Asker, Busy, By, Cause, Decisions, Doubt,
+    Exchange, Expecting, Handing, Hearing, Lapse, Lost, Mode, Naming, Next, Old, Output, Path,
+    Reach, Recovery, Right, Runtime, Setting, Spare, Speaking, Times, Traffic, Unseen, Untold,
+    WhenBusy,
 };
 use journal::{Dirty, Journal};
 pub use of_bindings::{BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings};
@@ -67,6 +75,9 @@ pub struct Reference {
     config: Config,
     channels: Arc<[Channel]>,
     agents: Arc<[AgentId]>,
+    /// Spawns that wait, and whose child was asked for to be kept.
+    keeps: BTreeSet<CallId>,
+    naming: key::Naming,
     main: SessionKey,
     calendar: Option<Calendar>,
     /// The last daily boundary that was looked up, and its hour.
@@ -97,6 +108,8 @@ impl Reference {
             config: Config::default(),
             channels: Arc::from([]),
             agents: Arc::from([]),
+            keeps: BTreeSet::new(),
+            naming: key::Naming::default(),
             main: SessionKey::default(),
             calendar: None,
             boundary: None,
@@ -164,6 +177,8 @@ impl Reference {
     fn on_config_changed(&mut self, changed: &ConfigChanged) {
         if self.take_config(&changed.config) {
             self.boundary = None;
+            self.maintain(None);
+            self.reschedule_archives();
             self.end_disabled_bindings();
             self.reschedule_bindings();
         }
@@ -199,10 +214,12 @@ impl Reference {
                 state::Timer::RunTimeout(run) => self.time_out(run),
             }
         }
+        self.archive_what_is_due();
         self.sweep_if_due();
     }
 
     fn answer(&mut self, call: CallId, result: Value) {
+        self.keeps.remove(&call);
         self.out.push(Effect::Answer(Answer { call, result }));
     }
 
@@ -263,6 +280,7 @@ impl Gateway for Reference {
     fn wake_at(&self) -> Option<Time> {
         let timer = self.state.timers.first().map(|&(at, _)| at);
         let sweep = self.next_sweep();
-        timer.into_iter().chain(sweep).min()
+        let archive = self.state.archives.first().map(|&(at, _)| at);
+        timer.into_iter().chain(sweep).chain(archive).min()
     }
 }

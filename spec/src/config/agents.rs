@@ -50,6 +50,8 @@ pub struct SubagentsConfig {
     /// How many children of one session may run at a time.
     #[serde(deserialize_with = "number::children")]
     pub max_children_per_agent: Option<u32>,
+    /// How long children of one run are kept after it ended; 0 is for ever.
+    pub archive_after_minutes: Option<u64>,
     /// The model of children of this agent that are asked for without one.
     pub model: Option<String>,
     /// How much they think.

@@ -77,6 +77,10 @@ pub struct Scenario {
     /// gateway whose disk the harness holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disk: Vec<Value>,
+    /// How many texts an agent's context takes before its transcript is compacted; without it only
+    /// steps compact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_limit: Option<usize>,
     /// What goes wrong, beside what the steps tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
