@@ -4,12 +4,14 @@
 //! Whatever one stimulus changes is written down as one record before any of its effects leaves, so
 //! that a crash at any point finds either nothing or the whole intention on the disk.
 
+mod admit;
 mod bindings;
 mod commands;
 mod decisions;
 mod ingress;
 mod journal;
 mod keys;
+mod lanes;
 mod outbox;
 mod questions;
 mod relay;
@@ -19,8 +21,10 @@ mod send;
 mod sessions;
 mod spawn;
 mod state;
+mod stream;
 mod sweep;
 mod tools;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
@@ -41,9 +45,9 @@ use moorline_spec::time::Time;
 use serde_json::{Value, json};
 
 pub use decisions::{
-    AfterLapse, Again, Ages, Asked, Asker, Busy, Cause, Decisions, Doubt, Expecting, Handing,
-    Hearing, Lapse, Lost, Mode, Next, Output, Recovery, Right, Runtime, Speaking, Times, Traffic,
-    Untold, WhenBusy,
+    AfterLapse, Again, Ages, Asked, Asker, Audience, Bindable, Brood, Busy, Cause, Context,
+    Decisions, Doubt, Expecting, Handing, Hearing, Lapse, Limited, Lost, Mode, Naming, Next, OptIn,
+    Output, Pool, Recovery, Right, Runtime, Speaking, Times, Traffic, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
 use state::State;

@@ -4,6 +4,7 @@ use moorline_spec::id::{CallId, SessionKey, Text};
 use moorline_spec::time::Span;
 use serde_json::{Value, json};
 
+use super::decisions::Audience;
 use super::journal::Dirty;
 use super::state::{Debt, Owed, Standing, Timer, Turn};
 use super::tools::Caller;
@@ -54,7 +55,12 @@ impl Reference {
             text: Text::default(),
             said: None,
             turns: 0,
-            expected: caller.key.is_some(),
+            audience: match caller.key {
+                Some(_) => Audience::Parent,
+                None => Audience::Nobody,
+            },
+            streams: false,
+            deletes: false,
             label: None,
             call: waits.then(|| (call.clone(), deadline, caller.run.unwrap_or_default())),
         };

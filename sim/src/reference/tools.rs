@@ -54,7 +54,7 @@ impl Reference {
     }
 
     /// A run that may call: it lives, and so does the incarnation it belongs to.
-    fn calling_run(&self, run: &moorline_spec::id::RunId) -> Option<Caller> {
+    pub(super) fn calling_run(&self, run: &moorline_spec::id::RunId) -> Option<Caller> {
         let number = keys::run_number(run)?;
         let run = self.state.runs.get(&number).filter(|run| run.is_live())?;
         let session = self.state.sessions.get(&run.key)?;

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
+use super::spawn::{SpawnPolicy, SubagentsConfig};
 use crate::address::Address;
+use crate::id::AgentId;
 
 /// `agents`
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -10,6 +12,8 @@ use crate::address::Address;
 pub struct AgentsConfig {
     /// What holds for every agent.
     pub defaults: AgentDefaults,
+    /// What holds for one of them.
+    pub list: Vec<AgentConfig>,
 }
 
 /// `agents.defaults`
@@ -22,14 +26,15 @@ pub struct AgentDefaults {
     pub heartbeat: HeartbeatConfig,
 }
 
-/// `agents.defaults.subagents`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SubagentsConfig {
-    /// How deep children may have children.
-    pub max_spawn_depth: Option<u32>,
-    /// How many children of one session may run at a time.
-    pub max_children_per_agent: Option<u32>,
+/// An entry of `agents.list`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgentConfig {
+    /// Which agent.
+    pub id: AgentId,
+    /// Its children.
+    #[serde(default)]
+    pub subagents: SpawnPolicy,
 }
 
 /// `agents.defaults.heartbeat`

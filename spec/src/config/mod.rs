@@ -7,17 +7,19 @@ mod channel;
 mod number;
 mod reset;
 mod session;
+mod spawn;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use self::agents::{AgentDefaults, AgentsConfig, HeartbeatConfig, SubagentsConfig};
+pub use self::agents::{AgentConfig, AgentDefaults, AgentsConfig, HeartbeatConfig};
 pub use self::bindings::{Limits, ThreadBindings};
 pub use self::channel::{AccountConfig, ChannelConfig};
 pub use self::reset::{ResetByType, ResetConfig, ResetMode, ResetPolicy};
 pub use self::session::{DmScope, SessionConfig};
+pub use self::spawn::{AcpConfig, SpawnPolicy, SubagentsConfig, listed};
 use crate::id::ChannelId;
 
 /// A configuration that was understood.
@@ -30,6 +32,8 @@ pub struct Config {
     pub channels: BTreeMap<ChannelId, ChannelConfig>,
     /// Agents.
     pub agents: AgentsConfig,
+    /// Agents behind a protocol of their own.
+    pub acp: AcpConfig,
 }
 
 /// Why a configuration was not understood.

@@ -23,7 +23,9 @@ use crate::calendar::Calendar;
 use crate::channel::Channel;
 use crate::config::Config;
 use crate::effect::Effect;
-use crate::id::{CallId, ChannelId, DeliveryId, Marker, RequestId, RunId, SessionKey, SteerId};
+use crate::id::{
+    AgentId, CallId, ChannelId, DeliveryId, Marker, RequestId, RunId, SessionKey, SteerId,
+};
 use crate::profile::Profile;
 use crate::stimulus::{Open, Stimulus};
 use crate::time::Time;
@@ -49,6 +51,8 @@ pub struct Facts {
     pub calendar: Option<Calendar>,
     /// The channels it was opened with.
     pub channels: FxHashMap<ChannelId, Channel>,
+    /// The agents it was opened with, the default one first.
+    pub agents: Vec<AgentId>,
     /// How many lives it has begun.
     pub lives: u32,
     /// Whether the scenario's steps are over.
@@ -114,6 +118,7 @@ impl Facts {
             config: Config::default(),
             calendar: None,
             channels: FxHashMap::default(),
+            agents: Vec::new(),
             lives: 0,
             healing: false,
             born: FxHashMap::default(),
@@ -257,6 +262,9 @@ impl Facts {
             self.channels = channels
                 .map(|channel| (channel.id.clone(), channel.clone()))
                 .collect();
+        }
+        if self.agents != *open.agents {
+            self.agents = open.agents.to_vec();
         }
         self.on_binding_life();
     }
