@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use mimalloc::MiMalloc;
 use moorline_sim::channel;
 use moorline_sim::reference::Reference;
 use moorline_sim::world::{Stage, play};
@@ -21,6 +22,10 @@ use moorline_spec::stimulus::{
 };
 use moorline_spec::time::Time;
 use moorline_spec::wire::Disk;
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// One simulated day: two people, a spawn, a refusal, messages that queue.
 fn one_day() -> Scenario {

@@ -1,5 +1,7 @@
 //! All checkers at once, over one trace.
 
+use std::sync::LazyLock;
+
 use crate::facts::Facts;
 use crate::observe::Observer;
 use crate::profile::Profile;
@@ -10,11 +12,21 @@ use crate::verdict::{Debt, Verdict};
 /// Judges a play while it goes on.
 pub struct Judge {
     facts: Facts,
-    seats: Vec<Seat>,
-    /// For each kind of entry, the seats that look at it.
-    by_kind: [Vec<u16>; Kind::COUNT],
+    /// One for each rule of the registry; empty where it is not judged.
+    seats: Vec<Option<Seat>>,
     rest: Option<Rest>,
 }
+
+/// For each kind of entry, the rules that look at it, by their place in the registry.
+static BY_KIND: LazyLock<[Vec<usize>; Kind::COUNT]> = LazyLock::new(|| {
+    let mut by_kind = [const { Vec::new() }; Kind::COUNT];
+    for (index, rule) in rule::all().iter().enumerate() {
+        for kind in rule.sees {
+            by_kind[*kind as usize].push(index);
+        }
+    }
+    by_kind
+});
 
 /// One rule, its checker, and what it found so far.
 struct Seat {
@@ -26,29 +38,18 @@ struct Seat {
 impl Judge {
     /// A judge who holds a gateway of that profile to every rule of its families.
     pub fn new(profile: &Profile) -> Self {
-        let mut by_kind = [const { Vec::new() }; Kind::COUNT];
-        let mut seats = Vec::new();
-        for rule in rule::all()
-            .iter()
-            .filter(|rule| profile.families.contains(&rule.family))
-        {
-            let Some(checker) = rule.checker else {
-                continue;
-            };
-            let seat = u16::try_from(seats.len()).expect("there are fewer rules than that");
-            for kind in rule.sees {
-                by_kind[*kind as usize].push(seat);
-            }
-            seats.push(Seat {
+        let seat = |rule: &'static Rule| {
+            let checker = rule.checker?;
+            let promised = profile.families.contains(&rule.family);
+            promised.then(|| Seat {
                 rule,
                 checker: checker(),
                 sink: Sink::default(),
-            });
-        }
+            })
+        };
         Self {
             facts: Facts::new(profile),
-            seats,
-            by_kind,
+            seats: rule::all().iter().map(seat).collect(),
             rest: None,
         }
     }
@@ -67,7 +68,7 @@ impl Judge {
     pub fn finish(mut self) -> Vec<(&'static Rule, Verdict)> {
         let short = self.rest == Some(Rest::OutOfWakes);
         let facts = &self.facts;
-        let verdicts = self.seats.iter_mut().map(|seat| {
+        let verdicts = self.seats.iter_mut().flatten().map(|seat| {
             seat.checker.finish(facts, &mut seat.sink);
             (seat.rule, std::mem::take(&mut seat.sink).verdict(short))
         });
@@ -90,10 +91,11 @@ impl Observer for Judge {
         if let What::World(World::Rest(rest)) = entry.what {
             self.rest = Some(rest);
         }
-        for &seat in &self.by_kind[Kind::of(&entry.what) as usize] {
-            let seat = &mut self.seats[usize::from(seat)];
-            seat.sink.at(index, entry.at);
-            seat.checker.see(entry, &self.facts, &mut seat.sink);
+        for &index_of_rule in &BY_KIND[Kind::of(&entry.what) as usize] {
+            if let Some(seat) = &mut self.seats[index_of_rule] {
+                seat.sink.at(index, entry.at);
+                seat.checker.see(entry, &self.facts, &mut seat.sink);
+            }
         }
     }
 

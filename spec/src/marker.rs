@@ -14,28 +14,63 @@ impl Marker {
 
 /// The markers in a text, in order, each once.
 pub fn markers_in(text: &str) -> Vec<Marker> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some((marker, tail)) = next_marker(rest) {
-        if !found.contains(&marker) {
-            found.push(marker);
-        }
-        rest = tail;
-    }
-    found
+    Scan::of(text).markers
 }
 
-fn next_marker(text: &str) -> Option<(Marker, &str)> {
-    let mut rest = text;
+/// What a text shows of markers, whole and cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// The whole markers, in order, each once.
+    pub markers: Vec<Marker>,
+    /// Whether a marker may begin in it at all.
+    pub opens: bool,
+    /// Whether it ends in the middle of a marker.
+    pub dangles: bool,
+    /// Whether it begins in the middle of one.
+    pub begins_inside: bool,
+}
+
+impl Scan {
+    /// Reads a text once.
+    pub fn of(text: &str) -> Self {
+        let mut scan = Self::default();
+        // Where the name begins that may be going on.
+        let mut begin = None;
+        let mut from = 0;
+        while let Some((at, bracket)) = next_bracket(text, from) {
+            from = at + bracket.len_utf8();
+            if bracket == OPEN {
+                scan.opens = true;
+                // A second opening: the first was no marker.
+                begin = Some(from);
+                continue;
+            }
+            match begin.take() {
+                Some(begin) if begin < at => {
+                    let name = &text[begin..at];
+                    if !scan.markers.iter().any(|known| known.as_str() == name) {
+                        scan.markers.push(Marker::from(name));
+                    }
+                }
+                Some(_) => (),
+                None => scan.begins_inside |= !scan.opens,
+            }
+        }
+        scan.dangles = begin.is_some();
+        scan
+    }
+}
+
+/// The next bracket at or after a place in a text. Both begin with the same byte, which is looked
+/// for alone: texts are read at every step of a play.
+fn next_bracket(text: &str, mut from: usize) -> Option<(usize, char)> {
+    const LEAD: u8 = 0xE2;
     loop {
-        let (_, after_open) = rest.split_once(OPEN)?;
-        let end = after_open.find([OPEN, CLOSE])?;
-        let tail = &after_open[end..];
-        match tail.strip_prefix(CLOSE) {
-            Some(next) if end > 0 => return Some((Marker::from(&after_open[..end]), next)),
-            Some(next) => rest = next,
-            // A second opening: the first was no marker.
-            None => rest = tail,
+        let at = from + text.as_bytes()[from..].iter().position(|&b| b == LEAD)?;
+        match text[at..].chars().next() {
+            Some(bracket @ (OPEN | CLOSE)) => return Some((at, bracket)),
+            Some(other) => from = at + other.len_utf8(),
+            None => return None,
         }
     }
 }
@@ -106,6 +141,25 @@ mod tests {
         check("refactor it ⟦m1⟧ and ⟦r1.1⟧ and ⟦m1⟧", &["m1", "r1.1"]);
         check("nothing, ⟦⟧, ⟦cut", &[]);
         check("⟦a⟦b⟧", &["b"]);
+        check("“⟦⟧” ⟧⟦c⟧ … ⟦d⟧", &["c", "d"]);
+    }
+
+    #[test]
+    fn a_cut_text_shows_on_which_side() {
+        let cut = |text| {
+            let Scan {
+                opens,
+                dangles,
+                begins_inside,
+                ..
+            } = Scan::of(text);
+            (opens, dangles, begins_inside)
+        };
+        assert_eq!(cut("whole ⟦m1⟧"), (true, false, false));
+        assert_eq!(cut("nothing"), (false, false, false));
+        assert_eq!(cut("cut ⟦m"), (true, true, false));
+        assert_eq!(cut("1⟧ and ⟦m2⟧"), (true, false, true));
+        assert_eq!(cut("⟦m2⟧ and 1⟧"), (true, false, false));
     }
 
     #[test]

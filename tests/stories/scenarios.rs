@@ -390,6 +390,7 @@ fn thread_fault() -> BoxedStrategy<Fault> {
 
 /// Names what is named, and turns each number into a name that was given.
 fn give_names(scenario: &mut Scenario) {
+    leave_enough_to_end(scenario);
     let mut count = 0;
     let mut fresh = || {
         count += 1;
@@ -417,6 +418,33 @@ fn give_names(scenario: &mut Scenario) {
             Fault::Inbound(fault) => given.name(&mut fault.of),
             Fault::Thread(_) | Fault::Probe(_) => (),
         }
+    }
+}
+
+/// A run ends once: of more ends than there are other names, the rest say nothing. What is named in
+/// them goes with them, so that is settled before anything refers to a name.
+fn leave_enough_to_end(scenario: &mut Scenario) {
+    let mut without = scenario.clone();
+    let mut none = 0;
+    for step in &mut without.steps {
+        silence_ends(&mut step.verb, &mut none);
+    }
+    let mut left = without.names().len();
+    for step in &mut scenario.steps {
+        silence_ends(&mut step.verb, &mut left);
+    }
+}
+
+fn silence_ends(verb: &mut Verb, left: &mut usize) {
+    match verb {
+        Verb::Ends { .. } if *left == 0 => *verb = Verb::Note(String::new()),
+        Verb::Ends { .. } => *left -= 1,
+        Verb::AtOnce(verbs) => {
+            for verb in verbs {
+                silence_ends(verb, left);
+            }
+        }
+        _ => (),
     }
 }
 
@@ -481,15 +509,12 @@ impl Given {
             Verb::Ends { run, agent, .. } => {
                 self.name(run);
                 self.script(agent);
-                // A run ends once: what is left is ended in its place, else the step says nothing.
-                if !self.ended.insert(run.clone()) {
-                    match self.unended() {
-                        Some(other) => {
-                            self.ended.insert(other.clone());
-                            *run = other;
-                        }
-                        None => *verb = Verb::Note(String::new()),
-                    }
+                // What has not ended is ended in its place.
+                if !self.ended.insert(run.clone())
+                    && let Some(other) = self.unended()
+                {
+                    self.ended.insert(other.clone());
+                    *run = other;
                 }
             }
             Verb::Posts { run, .. } => self.name(run),

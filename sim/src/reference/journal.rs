@@ -6,6 +6,7 @@ use moorline_spec::id::{RunId, SessionKey, Text};
 use moorline_spec::time::Time;
 use serde::{Deserialize, Serialize};
 
+use super::record;
 use super::state::{Binding, Debt, Failure, Post, Progress, Run, Seen, Session, State, Turn};
 
 /// Something that has to be written down before anything else happens.
@@ -13,6 +14,7 @@ use super::state::{Binding, Debt, Failure, Post, Progress, Run, Seen, Session, S
 pub(super) enum Dirty {
     Life,
     Session(SessionKey),
+    Begun(SessionKey),
     Run(u64),
     Debt(u64),
     Post(u64),
@@ -29,6 +31,8 @@ pub(super) enum Dirty {
 enum Change {
     Life(u64),
     Session(Box<Session>),
+    /// A run started in it: from now on there is something to remember.
+    Begun(SessionKey),
     Deleted(SessionKey),
     Run(Box<Run>),
     Over(u64),
@@ -82,6 +86,7 @@ impl Journal {
                 Some(session) => self.put("session", session),
                 None => self.put("deleted", key),
             },
+            Dirty::Begun(key) => self.put("begun", key),
             Dirty::Run(number) => match state.runs.get(number) {
                 Some(run) => self.put("run", run),
                 None => self.put("over", number),
@@ -121,7 +126,7 @@ impl Journal {
         self.buffer.extend_from_slice(b"{\"");
         self.buffer.extend_from_slice(name.as_bytes());
         self.buffer.extend_from_slice(b"\":");
-        serde_json::to_writer(&mut self.buffer, value).expect("state is plain data");
+        record::write(&mut self.buffer, value);
         self.buffer.push(b'}');
     }
 }
@@ -157,6 +162,11 @@ fn apply(state: &mut State, change: Change) {
             let child = session.child.as_ref().map_or(0, |child| child.number);
             state.children_made = state.children_made.max(child);
             state.sessions.insert(session.key.clone(), *session);
+        }
+        Change::Begun(key) => {
+            if let Some(session) = state.sessions.get_mut(&key) {
+                session.fresh = false;
+            }
         }
         Change::Deleted(key) => drop(state.sessions.remove(&key)),
         Change::Run(run) => apply_run(state, *run),

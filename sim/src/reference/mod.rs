@@ -14,6 +14,7 @@ mod keys;
 mod lanes;
 mod outbox;
 mod questions;
+mod record;
 mod relay;
 mod restart;
 mod runs;

@@ -218,7 +218,7 @@ impl Reference {
             && session.fresh
         {
             session.fresh = false;
-            self.dirty(Dirty::Session(key.clone()));
+            self.dirty(Dirty::Begun(key.clone()));
         }
         match asked {
             Some((true, call)) => self.spawn_runs(number, call),

@@ -83,7 +83,7 @@ pub(super) struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Time>,
     /// What was steered into it and taken.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub steered: Vec<u64>,
     #[serde(default)]
     pub starts: u32,
@@ -147,7 +147,7 @@ pub(super) struct Debt {
     pub state: Standing,
     #[serde(default)]
     pub outcome: Outcome,
-    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    #[serde(default)]
     pub text: Text,
     /// The post by which the run's own words went to a conversation, and how long they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]

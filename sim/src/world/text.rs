@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use moorline_spec::id::{Marker, Text};
-use moorline_spec::marker::{Seam, markers_in};
+use moorline_spec::marker::{Scan, Seam, markers_in};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use smol_str::SmolStrBuilder;
@@ -138,23 +138,18 @@ struct Stream {
 impl Streams {
     /// The markers that the next piece to an address completes.
     pub(super) fn markers(&mut self, to: &Address, piece: &Text) -> Vec<Marker> {
-        let open = piece.rfind('⟦');
-        let dangles = open.is_some_and(|open| !piece[open..].contains('⟧'));
-        let first_close = piece.find('⟧');
-        let begins_inside =
-            first_close.is_some_and(|close| piece.find('⟦').is_none_or(|open| close < open));
+        let Scan {
+            markers,
+            opens,
+            dangles,
+            begins_inside,
+        } = Scan::of(piece);
         if !dangles && !begins_inside {
-            if open.is_none()
-                && let Some(stream) = self.by_address.get_mut(to)
-            {
+            if !opens && let Some(stream) = self.by_address.get_mut(to) {
                 // It may be the middle of a marker that is longer than any piece.
                 stream.seam.markers(piece);
             }
-            return if open.is_some() {
-                markers_in(piece)
-            } else {
-                Vec::new()
-            };
+            return markers;
         }
         let stream = self.by_address.entry(to.clone()).or_default();
         let known = stream
@@ -163,7 +158,7 @@ impl Streams {
             .find(|(text, _)| begins_inside && text == piece);
         if let Some((_, markers)) = known {
             let markers = markers.clone();
-            if let Some(open) = open.filter(|_| dangles) {
+            if dangles && let Some(open) = piece.rfind('⟦') {
                 stream.seam.markers(&piece[open..]);
             }
             return markers;

@@ -1,6 +1,6 @@
 //! Texts on their way to conversations, and what their arrival settles.
 
-use super::{BornAs, Facts, Settled};
+use super::{Born, BornAs, Facts, Settled};
 use crate::address::Address;
 use crate::effect::Deliver;
 use crate::id::{Marker, RunId, Text};
@@ -84,7 +84,9 @@ impl Facts {
                 self.on_output_delivered(&to, &markers, (asked, now), false);
             }
             DeliveryState::RefusedForGood => {
-                for run in self.speakers(&markers) {
+                let texts = markers.iter();
+                let texts = texts.filter_map(|marker| Some((marker, self.born.get(marker)?)));
+                for run in self.speakers(texts) {
                     if let Some(reply) = self.replies.get_mut(&run)
                         && reply.to.contains(&to)
                     {
@@ -97,13 +99,10 @@ impl Facts {
         }
     }
 
-    /// The runs whose last words or failed turn some markers tell of.
-    fn speakers(&self, markers: &[Marker]) -> Vec<RunId> {
+    /// The runs whose last words or failed turn some texts tell of.
+    fn speakers<'f>(&'f self, texts: impl Iterator<Item = (&'f Marker, &'f Born)>) -> Vec<RunId> {
         let mut speakers: Vec<RunId> = Vec::new();
-        for (marker, born) in markers
-            .iter()
-            .filter_map(|marker| Some((marker, self.born.get(marker)?)))
-        {
+        for (marker, born) in texts {
             let runs = match &born.what {
                 BornAs::LastWords(run) => std::slice::from_ref(run),
                 BornAs::Message { .. } => self
@@ -131,7 +130,7 @@ impl Facts {
                 self.settle_completion(&child, Settled::Posted);
             }
         }
-        for run in self.speakers(&entry.markers) {
+        for run in self.speakers(self.texts_here()) {
             let Some(reply) = self.replies.get_mut(&run) else {
                 continue;
             };
@@ -152,6 +151,9 @@ impl Facts {
 
     /// A text stands where messages that no run took came from, and quotes them: people know.
     fn note_answered(&mut self, at: &Address, markers: &[Marker]) {
+        if self.untaken.is_empty() {
+            return;
+        }
         let messages = &self.messages;
         self.untaken.retain(|marker| {
             let here = messages
@@ -163,16 +165,11 @@ impl Facts {
 
     /// A text that quotes a task or a message and holds no last words is the news of a failure.
     fn note_notice(&mut self, at: &Address, markers: &[Marker]) {
-        let said = |marker: &Marker| {
-            self.born
-                .get(marker)
-                .is_some_and(|born| born.run().is_some())
-        };
-        if markers.iter().any(said) {
+        if self.texts_here().any(|(_, born)| born.run().is_some()) {
             return;
         }
         // Whoever was given what it quotes: a message's turns, and the turns told of a child.
-        let mut given = self.speakers(markers);
+        let mut given = self.speakers(self.texts_here());
         for child in self.told_in(markers) {
             given.extend_from_slice(&self.completions[&child].turns);
             given.push(child);

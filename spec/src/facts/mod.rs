@@ -7,16 +7,19 @@
 mod binding;
 mod command;
 mod delivery;
+mod here;
 mod provenance;
 mod relay;
 mod routing;
 mod run;
 mod session;
+pub(crate) mod turn;
 mod unwritten;
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
+use indexmap::IndexMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::address::{Address, Place};
 use crate::calendar::Calendar;
@@ -24,7 +27,8 @@ use crate::channel::Channel;
 use crate::config::Config;
 use crate::effect::Effect;
 use crate::id::{
-    AgentId, CallId, ChannelId, DeliveryId, Marker, RequestId, RunId, SessionKey, SteerId,
+    AgentId, CallId, ChannelId, DeliveryId, Marker, MessageId, RequestId, RunId, SessionKey,
+    SteerId,
 };
 use crate::profile::Profile;
 use crate::stimulus::{Open, Stimulus};
@@ -39,6 +43,9 @@ pub use relay::{Completion, Owed, Reply, Settled};
 pub use routing::{BindingNews, Standing};
 pub use run::{CallFacts, Role, RunFacts, RunState, SteerFacts};
 pub use session::{MessageFacts, SessionBefore, SessionFacts};
+
+/// Things by their ids, in the order in which they became known.
+pub type Table<K, V> = IndexMap<K, V, FxBuildHasher>;
 
 /// Everything known so far. It is brought up to date with an entry before checkers see it.
 #[derive(Debug)]
@@ -58,23 +65,23 @@ pub struct Facts {
     /// Whether the scenario's steps are over.
     pub healing: bool,
     /// Texts, by their markers.
-    pub born: FxHashMap<Marker, Born>,
+    pub born: Table<Marker, Born>,
     /// Addresses that messages came from, and what they are.
-    pub places: FxHashMap<Address, Place>,
+    pub places: Table<Address, Place>,
     /// Messages, by their markers.
-    pub messages: FxHashMap<Marker, MessageFacts>,
+    pub messages: Table<Marker, MessageFacts>,
     /// Messages that no run took: each that was asked to never started.
     pub untaken: BTreeSet<Marker>,
     /// Runs.
-    pub runs: FxHashMap<RunId, RunFacts>,
+    pub runs: Table<RunId, RunFacts>,
     /// Calls.
-    pub calls: FxHashMap<CallId, CallFacts>,
+    pub calls: Table<CallId, CallFacts>,
     /// Attempts to steer.
     pub steers: FxHashMap<SteerId, SteerFacts>,
     /// Sessions that had a run.
-    pub sessions: FxHashMap<SessionKey, SessionFacts>,
+    pub sessions: Table<SessionKey, SessionFacts>,
     /// The session that last took a person's message from an address.
-    pub home: FxHashMap<Address, SessionKey>,
+    pub home: Table<Address, SessionKey>,
     /// Where `/new` or `/reset` was said before it could be seen which session that concerns.
     unplaced_resets: Vec<Address>,
     /// Bindings, by their number; those that ended are kept while something may still be said of
@@ -96,16 +103,19 @@ pub struct Facts {
     /// When the last life died, until the next begins.
     died: Option<Time>,
     /// Deliveries.
-    pub deliveries: FxHashMap<DeliveryId, DeliveryFacts>,
+    pub deliveries: Table<DeliveryId, DeliveryFacts>,
     /// Completions of children that are or were owed, by the child's run.
-    pub completions: FxHashMap<RunId, Completion>,
+    pub completions: Table<RunId, Completion>,
     /// Last words of turns that belong in a conversation, by the run.
-    pub replies: FxHashMap<RunId, Reply>,
+    pub replies: Table<RunId, Reply>,
     /// For each turn that was given completions, whose.
     tells: FxHashMap<RunId, Vec<RunId>>,
     /// How many completions, replies and calls still wait.
     owed: usize,
     threads_asked: FxHashMap<RequestId, (SessionKey, Option<CallId>)>,
+    /// The numbers of messages by their ids on the channel.
+    numbers: FxHashMap<(Address, MessageId), usize>,
+    here: here::Here,
     now: Time,
     index: usize,
 }
@@ -121,15 +131,15 @@ impl Facts {
             agents: Vec::new(),
             lives: 0,
             healing: false,
-            born: FxHashMap::default(),
-            places: FxHashMap::default(),
-            messages: FxHashMap::default(),
+            born: Table::default(),
+            places: Table::default(),
+            messages: Table::default(),
             untaken: BTreeSet::new(),
-            runs: FxHashMap::default(),
-            calls: FxHashMap::default(),
+            runs: Table::default(),
+            calls: Table::default(),
             steers: FxHashMap::default(),
-            sessions: FxHashMap::default(),
-            home: FxHashMap::default(),
+            sessions: Table::default(),
+            home: Table::default(),
             unplaced_resets: Vec::new(),
             bindings: Vec::new(),
             binding_news: Vec::new(),
@@ -140,12 +150,14 @@ impl Facts {
             told_at: Time::ZERO,
             stopped: false,
             died: None,
-            deliveries: FxHashMap::default(),
-            completions: FxHashMap::default(),
-            replies: FxHashMap::default(),
+            deliveries: Table::default(),
+            completions: Table::default(),
+            replies: Table::default(),
             tells: FxHashMap::default(),
             owed: 0,
             threads_asked: FxHashMap::default(),
+            numbers: FxHashMap::default(),
+            here: here::Here::default(),
             now: Time::ZERO,
             index: 0,
         }
@@ -169,6 +181,7 @@ impl Facts {
     /// Takes in the next entry.
     pub fn see(&mut self, index: usize, entry: &Entry) {
         (self.index, self.now) = (index, entry.at);
+        self.look_at(entry);
         self.binding_news.clear();
         match &entry.what {
             What::Stimulus(stimulus) => {
@@ -267,6 +280,12 @@ impl Facts {
             self.agents = open.agents.to_vec();
         }
         self.on_binding_life();
+    }
+
+    /// The spawn that a request for a thread belongs to, as far as can be seen.
+    pub fn spawn_of_thread(&self, request: &RequestId) -> Option<(&CallId, &CallFacts)> {
+        let (_, call) = self.threads_asked.get(request)?;
+        self.calls.get_key_value(call.as_ref()?)
     }
 
     /// The channel of an address, if the gateway is joined to it.

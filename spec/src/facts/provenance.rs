@@ -49,6 +49,11 @@ impl Born {
             BornAs::Message { .. } | BornAs::Parameter(_) | BornAs::Internal => None,
         }
     }
+
+    /// Whether somebody wrote it.
+    pub fn is_message(&self) -> bool {
+        matches!(self.what, BornAs::Message { .. })
+    }
 }
 
 impl Facts {
@@ -66,22 +71,13 @@ impl Facts {
 
     /// The origins of texts, each once, in the order of the markers.
     pub fn origins_of<'m>(&self, markers: impl IntoIterator<Item = &'m Marker>) -> Origins {
-        let known = markers
-            .into_iter()
-            .filter_map(|marker| self.born.get(marker));
-        let mut origins = Origins::default();
-        for born in known {
-            if origins.is_empty() {
-                origins = born.origins.clone();
-            } else if !born.origins.iter().all(|origin| origins.contains(origin)) {
-                let new = born
-                    .origins
-                    .iter()
-                    .filter(|origin| !origins.contains(origin));
-                origins = origins.iter().chain(new).cloned().collect();
-            }
-        }
-        origins
+        let known = markers.into_iter();
+        join(known.filter_map(|marker| self.born.get(marker)))
+    }
+
+    /// The origins of the texts that an effect brings.
+    pub(super) fn origins_here(&self) -> Origins {
+        join(self.texts_here().map(|(_, born)| born))
     }
 
     /// The latest-born of some markers: what a text is made for; the others it repeats.
@@ -117,34 +113,9 @@ impl Facts {
             || bound()
     }
 
-    /// What a text is made for: its latest-born output, or, in a gateway's own notice, its
-    /// latest-born marker at all. The other markers it repeats.
-    pub fn carrier<'m>(&self, markers: &'m [Marker]) -> Option<&'m Marker> {
-        let outputs = markers.iter().filter_map(|marker| {
-            let born = self.born.get(marker)?;
-            born.run().map(|_| (born.entry, marker))
-        });
-        let output = outputs
-            .max_by_key(|&(entry, _)| entry)
-            .map(|(_, marker)| marker);
-        output.or_else(|| self.latest(markers))
-    }
-
     /// Whether an address is that of a direct conversation: a direct message came from it.
     pub fn is_direct(&self, at: &Address) -> bool {
         self.places.get(at) == Some(&Place::Direct)
-    }
-
-    /// Whether some message came from an address other than this one, for which a text meant for
-    /// this one could have been taken.
-    pub fn has_other_conversation(
-        &self,
-        at: &Address,
-        judges: fn(&Self, &Address, &Address) -> bool,
-    ) -> bool {
-        self.places
-            .keys()
-            .any(|other| other != at && judges(self, other, at))
     }
 
     /// Whether one of two addresses was bound for a child that was asked for from the other.
@@ -184,11 +155,12 @@ impl Facts {
     }
 
     /// What a run in a session is for, by the latest-born text it was given.
-    pub(super) fn role_of(&self, input: &[Marker], key: &SessionKey) -> Role {
-        let Some(marker) = self.latest(input) else {
+    pub(super) fn role_here(&self, key: &SessionKey) -> Role {
+        let latest = self.texts_here().max_by_key(|(_, born)| born.entry);
+        let Some((marker, born)) = latest else {
             return Role::Unknown;
         };
-        match &self.born[marker].what {
+        match &born.what {
             BornAs::Message { .. } => Role::Chat(marker.clone()),
             BornAs::Internal => Role::Internal,
             BornAs::Progress(run) | BornAs::LastWords(run) => Role::Event(run.clone()),
@@ -213,10 +185,10 @@ impl Facts {
         {
             return Role::Event(run.clone());
         }
-        // A text sent from the session itself comes back to it with the news of its end.
+        // What a session sent or asked for itself comes back to it with the news of its end.
         let answer = call.answer.as_ref().and_then(|answer| answer.get("runId"));
         if let Some(run) = answer.and_then(|run| run.as_str())
-            && call.method == "sessions_send"
+            && matches!(call.method.as_str(), "sessions_send" | "sessions_spawn")
             && call.session.as_ref() == Some(key)
         {
             return Role::Event(run.into());
@@ -227,4 +199,19 @@ impl Facts {
             _ => Role::Plugin(id.clone()),
         }
     }
+}
+
+/// The origins of some texts, each once, in the order of the texts.
+fn join<'b>(texts: impl Iterator<Item = &'b Born>) -> Origins {
+    let mut origins = Origins::default();
+    for born in texts {
+        if origins.is_empty() {
+            origins = born.origins.clone();
+        } else if !born.origins.iter().all(|origin| origins.contains(origin)) {
+            let known = origins.iter();
+            let new = born.origins.iter().filter(|new| !origins.contains(new));
+            origins = known.chain(new).cloned().collect();
+        }
+    }
+    origins
 }

@@ -273,6 +273,9 @@ impl Facts {
     /// ended, by their task.
     pub fn told_in(&self, markers: &[Marker]) -> Vec<RunId> {
         let mut children = Vec::new();
+        if self.completions.is_empty() {
+            return children;
+        }
         for born in markers.iter().filter_map(|marker| self.born.get(marker)) {
             let child = match &born.what {
                 BornAs::LastWords(run) => Some(run),

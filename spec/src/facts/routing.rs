@@ -197,9 +197,7 @@ impl Facts {
             return;
         };
         // Others may repeat what it said.
-        let run = self
-            .carrier(markers)
-            .and_then(|carrier| self.born[carrier].run());
+        let run = self.made_for(markers).and_then(|(_, born)| born.run());
         let run = run.and_then(|run| self.runs.get(run));
         let own = run.is_some_and(|run| run.key == binding.key);
         let alive = binding.earliest_lapse().is_none_or(|due| to < due);

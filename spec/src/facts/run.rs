@@ -235,7 +235,7 @@ impl Facts {
         let replaced = start.resumes.as_ref().and_then(|old| self.runs.get(old));
         let role = match replaced.map(|old| old.role.clone()) {
             Some(role) if role != Role::Unknown => role,
-            _ => self.role_of(&entry.markers, &start.session_key),
+            _ => self.role_here(&start.session_key),
         };
         if let Role::Child(call) | Role::Sent(call) | Role::Plugin(call) = &role
             && let Some(call) = self.calls.get_mut(call)
@@ -250,7 +250,7 @@ impl Facts {
             session_id: start.session_id.clone(),
             agent: start.agent.clone(),
             memory: start.memory.clone(),
-            origins: self.origins_of(&entry.markers),
+            origins: self.origins_here(),
             given: entry.markers.clone(),
             resumes: start.resumes.clone(),
             role,
@@ -263,7 +263,8 @@ impl Facts {
         self.note_taken(&run.given);
         self.note_session_run(&start.run, &run);
         self.note_telling(&start.run, &run);
-        self.runs.insert(start.run.clone(), run);
+        let (number, _) = self.runs.insert_full(start.run.clone(), run);
+        self.begins(number);
     }
 
     pub(super) fn on_cancel_run(&mut self, run: &RunId) {

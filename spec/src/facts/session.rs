@@ -88,6 +88,8 @@ impl SessionBefore {
 /// A message that somebody wrote.
 #[derive(Clone, Debug)]
 pub struct MessageFacts {
+    /// Its number: the same each time it arrives.
+    pub number: usize,
     /// Its id on the channel.
     pub message: MessageId,
     /// Where.
@@ -135,6 +137,10 @@ impl Facts {
         if !self.places.contains_key(&inbound.at) {
             self.places.insert(inbound.at.clone(), inbound.kind);
         }
+        let next = self.numbers.len();
+        let id = (inbound.at.clone(), inbound.message.clone());
+        let number = *self.numbers.entry(id).or_insert(next);
+        self.here.message = Some(number);
         let Some(marker) = entry.own.first() else {
             return;
         };
@@ -142,6 +148,7 @@ impl Facts {
             && self.config.requires_mention(&inbound.at.channel)
             && !inbound.mentioned;
         let message = MessageFacts {
+            number,
             message: inbound.message.clone(),
             at: inbound.at.clone(),
             kind: inbound.kind,

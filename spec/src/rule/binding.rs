@@ -361,8 +361,7 @@ impl Checker for LapseKeeps {
 impl LapseKeeps {
     fn started(start: &StartRun, facts: &Facts, sink: &mut Sink) {
         let sent = facts
-            .runs
-            .get(&start.run)
+            .run_here()
             .is_some_and(|run| matches!(run.role, Role::Sent(_) | Role::Plugin(_)));
         if !sent || facts.profile.dials.agent_path_resets {
             return;

@@ -7,8 +7,8 @@ use rustc_hash::FxHashMap;
 use super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::address::Address;
 use crate::effect::{Effect, Report};
-use crate::facts::{Facts, Role, RunState};
-use crate::id::{Marker, MessageId, RunId, SessionKey, SteerId};
+use crate::facts::{Facts, MessageFacts, Role, RunState};
+use crate::id::{Marker, RunId, SessionKey, SteerId};
 use crate::profile::Family;
 use crate::stimulus::{Steering, Stimulus};
 use crate::time::Time;
@@ -59,18 +59,13 @@ pub(super) fn rules() -> Vec<Rule> {
     ]
 }
 
-/// A message as its channel knows it: the same id at the same address is the same message.
-type Identity = (Address, MessageId);
-
-fn identity(facts: &Facts, marker: &Marker) -> Option<Identity> {
-    let message = facts.messages.get(marker)?;
-    Some((message.at.clone(), message.message.clone()))
-}
+/// The number of a message, which is the same each time it arrives.
+type Number = usize;
 
 /// Remembers which runs each message was given to.
 #[derive(Default)]
 struct Once {
-    given: FxHashMap<Identity, Vec<RunId>>,
+    given: FxHashMap<Number, Vec<RunId>>,
     replaced: FxHashMap<RunId, RunId>,
     /// The runs that ended last, and when.
     ended: (Time, Vec<RunId>),
@@ -81,10 +76,10 @@ struct Once {
 impl Checker for Once {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
-            What::Stimulus(Stimulus::Inbound(inbound)) => {
-                let known = (inbound.at.clone(), inbound.message.clone());
+            What::Stimulus(Stimulus::Inbound(_)) => {
+                let number = facts.message_here();
                 // It comes again after it was worked on: here a second run would be started.
-                if self.given.contains_key(&known) {
+                if number.is_some_and(|number| self.given.contains_key(&number)) {
                     sink.witness();
                 }
             }
@@ -92,11 +87,12 @@ impl Checker for Once {
                 if let Some(old) = &start.resumes {
                     self.replaces(old, &start.run, facts, sink);
                 }
-                let role = facts.runs.get(&start.run).map(|run| &run.role);
-                if let Some(Role::Chat(marker)) = role {
-                    self.gives(marker, &start.run, start.resumes.as_ref(), facts, sink);
+                if let Some((marker, message)) = facts.chat_here() {
+                    let message = (marker, message.number);
+                    self.gives(message, &start.run, start.resumes.as_ref(), facts, sink);
                 }
-                self.note_others(&entry.markers, &start.run, facts);
+                let messages = facts.messages_here().map(|(_, message)| message);
+                self.note_others(messages, &start.run);
             }
             What::Stimulus(Stimulus::Steered(steered)) if steered.outcome == Steering::Taken => {
                 self.on_taken(&steered.steer, facts, sink);
@@ -152,26 +148,24 @@ impl Once {
             return;
         };
         if let Some(marker) = facts.latest(&steer.markers)
-            && facts.messages.contains_key(marker)
+            && let Some(message) = facts.messages.get(marker)
         {
-            self.gives(marker, &steer.run, None, facts, sink);
+            self.gives((marker, message.number), &steer.run, None, facts, sink);
         }
-        self.note_others(&steer.markers, &steer.run, facts);
+        let messages = steer.markers.iter().filter_map(|m| facts.messages.get(m));
+        self.note_others(messages, &steer.run);
     }
 
     fn gives(
         &mut self,
-        marker: &Marker,
+        (marker, number): (&Marker, Number),
         run: &RunId,
         resumes: Option<&RunId>,
         facts: &Facts,
         sink: &mut Sink,
     ) {
-        let Some(identity) = identity(facts, marker) else {
-            return;
-        };
         let agent = facts.runs.get(run).map(|run| &run.agent);
-        let earlier = self.given.entry(identity).or_default();
+        let earlier = self.given.entry(number).or_default();
         for old in earlier.iter().filter(|old| *old != run) {
             let Some(known) = facts
                 .runs
@@ -207,13 +201,11 @@ impl Once {
     }
 
     /// Messages that were collected into one run with a later one.
-    fn note_others(&mut self, markers: &[Marker], run: &RunId, facts: &Facts) {
-        for marker in markers {
-            if let Some(identity) = identity(facts, marker) {
-                let runs = self.given.entry(identity).or_default();
-                if runs.is_empty() {
-                    runs.push(run.clone());
-                }
+    fn note_others<'f>(&mut self, messages: impl Iterator<Item = &'f MessageFacts>, run: &RunId) {
+        for message in messages {
+            let runs = self.given.entry(message.number).or_default();
+            if runs.is_empty() {
+                runs.push(run.clone());
             }
         }
     }
@@ -222,10 +214,10 @@ impl Once {
 /// Follows each message from its arrival to the first attempt to give it to a run.
 #[derive(Default)]
 struct Fifo {
-    waiting: BTreeMap<Identity, Waiting>,
+    waiting: BTreeMap<Number, Waiting>,
     /// For each conversation and session, the latest-arrived message that a run was given: when it
     /// first came, and its marker.
-    newest: BTreeMap<(Address, SessionKey), (usize, Marker)>,
+    newest: FxHashMap<(Address, SessionKey), (usize, Marker)>,
     /// Runs that were told to stop.
     cancelled: Vec<RunId>,
     rested: bool,
@@ -252,22 +244,24 @@ impl Checker for Fifo {
             What::Stimulus(Stimulus::Inbound(_)) => self.on_inbound(entry, facts),
             What::Effect(Effect::StartRun(start)) => {
                 self.on_start(&start.run, facts, sink);
-                if let Some(Role::Chat(marker)) = facts.runs.get(&start.run).map(|run| &run.role) {
-                    self.on_given(&entry.markers, marker, &start.run, facts, sink);
+                if let Some((marker, _)) = facts.chat_here() {
+                    self.on_given(marker, &start.run, facts, sink);
                 }
             }
             What::Effect(Effect::SteerRun(steer)) => {
-                if let Some(marker) = facts.latest(&entry.markers)
-                    && facts.messages.contains_key(marker)
-                {
-                    self.on_given(&entry.markers, marker, &steer.run, facts, sink);
+                let latest = facts.texts_here().max_by_key(|(_, born)| born.entry);
+                if let Some((marker, _)) = latest.filter(|(_, born)| born.is_message()) {
+                    self.on_given(marker, &steer.run, facts, sink);
                 }
             }
             What::Effect(Effect::CancelRun(cancel)) => self.cancelled.push(cancel.run.clone()),
-            What::Effect(Effect::Deliver(_)) => self.on_said(&entry.markers, facts),
+            What::Effect(Effect::Deliver(_)) => {
+                self.on_said(facts.messages_here().map(|(_, message)| message));
+            }
             What::Effect(Effect::Report(Report::Failed { run, .. })) => {
                 if let Some(run) = facts.runs.get(run) {
-                    self.on_said(&run.given, facts);
+                    let given = run.given.iter();
+                    self.on_said(given.filter_map(|marker| facts.messages.get(marker)));
                 }
             }
             What::World(World::Crashed { .. }) => {
@@ -335,16 +329,18 @@ impl Fifo {
         let busy = facts
             .session_at(&message.at)
             .is_some_and(|key| facts.live_runs(key).next().is_some());
-        let identity = (message.at.clone(), message.message.clone());
-        let waiting = self.waiting.entry(identity).or_insert_with(|| Waiting {
-            marker: marker.clone(),
-            arrived,
-            again: arrived,
-            busy,
-            tried: false,
-            noticed: false,
-            taken_by_crash: false,
-        });
+        let waiting = self
+            .waiting
+            .entry(message.number)
+            .or_insert_with(|| Waiting {
+                marker: marker.clone(),
+                arrived,
+                again: arrived,
+                busy,
+                tried: false,
+                noticed: false,
+                taken_by_crash: false,
+            });
         // What comes again before it was worked on may have its place where it came last.
         if !waiting.tried {
             waiting.again = arrived;
@@ -354,7 +350,7 @@ impl Fifo {
 
     /// No other run of the session may be alive.
     fn on_start(&mut self, id: &RunId, facts: &Facts, sink: &mut Sink) {
-        let Some(run) = facts.runs.get(id) else {
+        let Some(run) = facts.run_here() else {
             return;
         };
         let other = facts.live_runs(&run.key).find(|(other, facts)| {
@@ -369,24 +365,15 @@ impl Fifo {
         }
     }
 
-    fn on_given(
-        &mut self,
-        markers: &[Marker],
-        latest: &Marker,
-        run: &RunId,
-        facts: &Facts,
-        sink: &mut Sink,
-    ) {
-        for marker in markers {
-            let Some(identity) = identity(facts, marker) else {
-                continue;
-            };
-            let Some(waiting) = self.waiting.get_mut(&identity).filter(|m| !m.tried) else {
+    fn on_given(&mut self, latest: &Marker, run: &RunId, facts: &Facts, sink: &mut Sink) {
+        for (marker, message) in facts.messages_here() {
+            let waiting = self.waiting.get_mut(&message.number);
+            let Some(waiting) = waiting.filter(|message| !message.tried) else {
                 continue;
             };
             waiting.tried = true;
-            let at = &identity.0;
-            let Some(key) = facts.runs.get(run).map(|run| run.key.clone()) else {
+            let at = &message.at;
+            let Some(key) = facts.run_here().map(|run| run.key.clone()) else {
                 continue;
             };
             let queue = (at.clone(), key);
@@ -410,11 +397,9 @@ impl Fifo {
         }
     }
 
-    fn on_said(&mut self, markers: &[Marker], facts: &Facts) {
-        for marker in markers {
-            if let Some(identity) = identity(facts, marker)
-                && let Some(waiting) = self.waiting.get_mut(&identity)
-            {
+    fn on_said<'f>(&mut self, messages: impl Iterator<Item = &'f MessageFacts>) {
+        for message in messages {
+            if let Some(waiting) = self.waiting.get_mut(&message.number) {
                 waiting.noticed = true;
             }
         }

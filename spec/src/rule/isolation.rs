@@ -1,7 +1,7 @@
 //! What must not reach whom.
 
 use super::{Checker, Keyword, Kind, Rule, Sink};
-use crate::address::Address;
+use crate::address::{Address, Place};
 use crate::effect::{Deliver, Effect};
 use crate::facts::{Born, BornAs, Facts};
 use crate::id::Marker;
@@ -65,18 +65,21 @@ fn rule(
 /// Looks at every attempt to deliver, arrived or not.
 struct Leak {
     /// Whether the rule has a say where a text from the first address is meant for the second.
-    judges: fn(&Facts, &Address, &Address) -> bool,
+    judges: fn(At<'_>, At<'_>) -> bool,
 }
 
-fn judges_all(_: &Facts, _: &Address, _: &Address) -> bool {
+/// An address, and what it is, as far as that is known.
+type At<'a> = (&'a Address, Option<Place>);
+
+fn judges_all(_: At<'_>, _: At<'_>) -> bool {
     true
 }
 
-fn judges_people(facts: &Facts, from: &Address, to: &Address) -> bool {
-    facts.is_direct(from) && facts.is_direct(to)
+fn judges_people(from: At<'_>, to: At<'_>) -> bool {
+    from.1 == Some(Place::Direct) && to.1 == Some(Place::Direct)
 }
 
-fn judges_accounts(_: &Facts, from: &Address, to: &Address) -> bool {
+fn judges_accounts((from, _): At<'_>, (to, _): At<'_>) -> bool {
     from.channel == to.channel && from.account != to.account
 }
 
@@ -85,21 +88,33 @@ impl Checker for Leak {
         let What::Effect(Effect::Deliver(deliver)) = &entry.what else {
             return;
         };
-        let Some(carrier) = facts.carrier(&entry.markers) else {
+        let Some((carrier, said)) = facts.carrier_here() else {
             return;
         };
-        let carried = facts.may_stand(&facts.born[carrier], &deliver.to);
+        let to = (&deliver.to, facts.place_here());
+        let could = |(other, place): (&Address, &Place)| {
+            *other != deliver.to && (self.judges)((other, Some(*place)), to)
+        };
+        if facts.stays_here() {
+            if (self.judges)(to, to) || facts.places.iter().any(could) {
+                sink.witness();
+            }
+            return;
+        }
+        let at = |from: &Address| {
+            let here = *from == deliver.to;
+            if here {
+                to.1
+            } else {
+                facts.places.get(from).copied()
+            }
+        };
+        let carried = facts.may_stand(said, &deliver.to);
         let mut witnessed = false;
-        for marker in &entry.markers {
-            let Some(born) = facts.born.get(marker) else {
-                continue;
-            };
+        for (marker, born) in facts.texts_here() {
             let stands = facts.may_stand(born, &deliver.to);
-            for from in born
-                .origins
-                .iter()
-                .filter(|from| (self.judges)(facts, from, &deliver.to))
-            {
+            let judged = |from: &&Address| (self.judges)((from, at(from)), to);
+            for from in born.origins.iter().filter(judged) {
                 // Memory may be shared where an address is not: what is repeated in an answer that
                 // belongs here comes from there. A child's conversation and that of whoever asked
                 // for the child hear of each other.
@@ -114,7 +129,7 @@ impl Checker for Leak {
             }
         }
         // A text that went where it belongs is a witness for whoever could have had it instead.
-        if witnessed || carried && facts.has_other_conversation(&deliver.to, self.judges) {
+        if witnessed || carried && facts.places.iter().any(could) {
             sink.witness();
         }
     }

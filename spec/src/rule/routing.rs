@@ -68,13 +68,10 @@ impl Checker for SamePlace {
         let What::Effect(Effect::Deliver(deliver)) = &entry.what else {
             return;
         };
-        let Some(carrier) = facts.carrier(&entry.markers) else {
+        let Some((carrier, born)) = facts.carrier_here() else {
             return;
         };
-        let Some((id, run)) = facts.born[carrier]
-            .run()
-            .and_then(|id| Some((id, facts.runs.get(id)?)))
-        else {
+        let Some((id, run)) = born.run().and_then(|id| Some((id, facts.runs.get(id)?))) else {
             return;
         };
         let Role::Chat(message) = &run.role else {

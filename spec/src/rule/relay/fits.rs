@@ -36,7 +36,10 @@ impl Checker for Fits {
             What::Stimulus(Stimulus::RunEnded(ended)) => {
                 let exceeds = |channel: &crate::channel::Channel| {
                     let limit = channel.capabilities.text_limit;
-                    limit.is_some_and(|limit| limit.max < limit.unit.count(&ended.text))
+                    limit.is_some_and(|limit| {
+                        let bytes = ended.text.len();
+                        limit.max < bytes && limit.max < limit.unit.count(&ended.text)
+                    })
                 };
                 let long = entry.own.len() > 1 || facts.channels.values().any(exceeds);
                 if long && !entry.own.is_empty() {
@@ -50,7 +53,11 @@ impl Checker for Fits {
                 let Some(limit) = limit else {
                     return;
                 };
-                let length = limit.unit.count(&deliver.text);
+                // A byte is the smallest unit there is.
+                let length = match deliver.text.len() {
+                    short if short <= limit.max => return,
+                    _ => limit.unit.count(&deliver.text),
+                };
                 if limit.max < length {
                     let (delivery, to) = (&deliver.delivery, &deliver.to);
                     sink.fail(

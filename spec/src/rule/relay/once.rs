@@ -30,7 +30,7 @@ struct Attempt {
 impl Checker for Once {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
-            What::Effect(Effect::Deliver(deliver)) => self.on_deliver(deliver, entry, facts, sink),
+            What::Effect(Effect::Deliver(deliver)) => self.on_deliver(deliver, facts, sink),
             What::Effect(Effect::StartRun(start)) => {
                 tell(&start.run, None, &entry.markers, facts, sink);
             }
@@ -58,27 +58,25 @@ impl Checker for Once {
 
 /// Whether a text is a child's last words, or those of a turn that was told of a child.
 fn tells_of_a_child(delivery: &DeliveryFacts, facts: &Facts) -> bool {
-    let run = facts
-        .carrier(&delivery.markers)
-        .and_then(|carrier| facts.born[carrier].run());
-    run.is_some_and(|run| facts.completions.contains_key(run) || !facts.told_by(run).is_empty())
+    let run = || facts.made_for(&delivery.markers)?.1.run();
+    // Only a child's end, or a turn told of one, is worth the look.
+    !facts.completions.is_empty()
+        && run().is_some_and(|run| {
+            facts.completions.contains_key(run) || !facts.told_by(run).is_empty()
+        })
 }
 
 impl Once {
-    fn on_deliver(&mut self, deliver: &Deliver, entry: &Entry, facts: &Facts, sink: &mut Sink) {
-        let Some(carrier) = facts.carrier(&entry.markers) else {
+    fn on_deliver(&mut self, deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
+        let Some((carrier, born)) = facts.carrier_here() else {
             return;
         };
-        let born = &facts.born[carrier];
         let Some(run) = born.run() else {
             return;
         };
         said_by_a_turn(deliver, carrier, run, facts, sink);
-        let own = entry.markers.iter().filter(|marker| {
-            let other = facts.born.get(*marker);
-            other.is_some_and(|other| other.entry == born.entry)
-        });
-        for marker in own {
+        let texts = facts.texts_here();
+        for (marker, _) in texts.filter(|(_, other)| other.entry == born.entry) {
             self.attempt(marker, run, deliver, facts, sink);
         }
     }

@@ -16,10 +16,10 @@ impl Checker for Origin {
         let What::Effect(Effect::Deliver(deliver)) = &entry.what else {
             return;
         };
-        let Some(carrier) = facts.carrier(&entry.markers) else {
+        let Some((carrier, born)) = facts.carrier_here() else {
             return;
         };
-        match &facts.born[carrier].what {
+        match &born.what {
             BornAs::LastWords(id) | BornAs::Progress(id) => {
                 if let Some(run) = facts.runs.get(id) {
                     said(deliver, carrier, (id, run), facts, sink);

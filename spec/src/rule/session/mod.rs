@@ -104,7 +104,7 @@ struct ForEach(fn(&Turn, &StartRun, &Facts, &mut Sink));
 impl Checker for ForEach {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         if let What::Effect(Effect::StartRun(start)) = &entry.what
-            && let Some(turn) = Turn::of(start, facts)
+            && let Some(turn) = facts.turn_here()
         {
             (self.0)(&turn, start, facts, sink);
         }
@@ -218,7 +218,7 @@ fn daily(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
         }
         // Begun exactly at the hour: the strict comparison was put to the test.
         (Limit::NotDue, true) => {
-            let anchors = Anchors::of(&turn.before, facts.profile.dials.reset_anchor);
+            let anchors = Anchors::of(turn.before, facts.profile.dials.reset_anchor);
             let boundary = calendar.last_daily(turn.now.0, hour);
             if i64::try_from(anchors.daily.1.0) == Ok(boundary) {
                 sink.witness();
@@ -235,6 +235,10 @@ impl Checker for UnknownFresh {
         let What::Effect(Effect::StartRun(start)) = &entry.what else {
             return;
         };
+        // A turn in a session that is known is none of its business.
+        if facts.turn_here().is_some() {
+            return;
+        }
         let (run, key) = (&start.run, &start.session_key);
         let session = facts.sessions.get(key);
         let Some(before) = session.and_then(|session| session.before.as_deref()) else {
@@ -271,10 +275,10 @@ impl Checker for SystemNeutral {
                 self.stirred.insert(turn.session.clone(), entry.at);
             }
             What::Effect(Effect::StartRun(start)) => {
-                if let Some(turn) = Turn::of(start, facts) {
+                if let Some(turn) = facts.turn_here() {
                     self.judge(&turn, start, facts, sink);
                 }
-                let role = facts.runs.get(&start.run).map(|run| &run.role);
+                let role = facts.run_here().map(|run| &run.role);
                 if let Some(Role::Internal | Role::Event(_)) = role {
                     self.stirred.insert(start.session_key.clone(), entry.at);
                 }

@@ -6,7 +6,7 @@ use super::super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::address::{Address, Place};
 use crate::config::{Config, DmScope};
 use crate::effect::{Effect, StartRun};
-use crate::facts::{Facts, Role};
+use crate::facts::Facts;
 use crate::id::{AgentId, PersonId, RunId, SessionKey};
 use crate::profile::Family;
 use crate::trace::{Entry, What};
@@ -35,12 +35,16 @@ struct Scope {
     seen: BTreeMap<(AgentId, Address), Seen>,
     /// Pairs that were compared already; each is one witness.
     compared: BTreeSet<(Address, Address)>,
+    /// How often a conversation was seen with another session or person than before.
+    changes: u64,
 }
 
 struct Seen {
     from: PersonId,
     key: SessionKey,
     run: RunId,
+    /// After how many changes it was compared with all others.
+    compared: u64,
 }
 
 impl Checker for Scope {
@@ -49,10 +53,7 @@ impl Checker for Scope {
             self.on_configured(facts);
             return;
         };
-        let Some(Role::Chat(marker)) = facts.runs.get(&start.run).map(|run| &run.role) else {
-            return;
-        };
-        let Some(message) = facts.messages.get(marker) else {
+        let Some((_, message)) = facts.chat_here() else {
             return;
         };
         // What is bound goes where it is bound, also where nobody heard that it is.
@@ -65,14 +66,26 @@ impl Checker for Scope {
         {
             return;
         }
+        let here = (start.agent.clone(), message.at.clone());
+        let said = (&message.from, &start.session_key);
+        if let Some(seen) = self.seen.get_mut(&here)
+            && (&seen.from, &seen.key) == said
+            && seen.compared == self.changes
+        {
+            // The same again, where nothing else has changed.
+            seen.run.clone_from(&start.run);
+            return;
+        }
         self.compare(&message.at, &message.from, start, facts, sink);
+        let before = self.seen.get(&here).map(|seen| (&seen.from, &seen.key));
+        self.changes += u64::from(before != Some(said));
         let seen = Seen {
             from: message.from.clone(),
             key: start.session_key.clone(),
             run: start.run.clone(),
+            compared: self.changes,
         };
-        self.seen
-            .insert((start.agent.clone(), message.at.clone()), seen);
+        self.seen.insert(here, seen);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::super::session::reset::Turn;
 use super::super::{Checker, Sink};
 use super::asked::{Asked, child_key, words};
 use crate::effect::{Answer, Deliver, Effect, Report, StartRun};
@@ -40,10 +39,10 @@ pub(super) struct IsHeadless {
 
 impl Checker for IsHeadless {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
-        let mut shows = |key: &SessionKey, how: String| {
+        let mut shows = |key: &SessionKey, how: &dyn Fn() -> String| {
             if let Some(call) = self.headless.0.get(key).filter(|_| !self.focused) {
                 sink.fail(
-                    how,
+                    how(),
                     format!("session {key} of spawn {call} is tied to no conversation: it was asked for without a thread"),
                 );
             }
@@ -54,34 +53,27 @@ impl Checker for IsHeadless {
             }
             What::Effect(Effect::OpenThread(open)) => {
                 let key = &open.session_key;
-                shows(
-                    key,
-                    format!(
-                        "a thread in {} is asked for, for headless session {key}",
-                        open.parent
-                    ),
-                );
+                let parent = &open.parent;
+                let how =
+                    || format!("a thread in {parent} is asked for, for headless session {key}");
+                shows(key, &how);
                 self.threads.push(key.clone());
             }
             What::Effect(Effect::Report(Report::Bound {
                 address,
                 session_key,
             })) => {
-                shows(
-                    session_key,
-                    format!("{address} is bound to headless session {session_key}"),
-                );
+                let how = || format!("{address} is bound to headless session {session_key}");
+                shows(session_key, &how);
             }
             What::Effect(Effect::StartRun(start)) => {
-                let run = facts.runs.get(&start.run);
-                if let Some(Role::Chat(marker)) = run.map(|run| &run.role)
-                    && let Some(message) = facts.messages.get(marker)
-                {
-                    let (name, at, key) = (marker.in_text(), &message.at, &start.session_key);
-                    shows(
-                        key,
-                        format!("message {name} of {at} is given to headless session {key}"),
-                    );
+                if let Some((marker, message)) = facts.chat_here() {
+                    let (at, key) = (&message.at, &start.session_key);
+                    let how = || {
+                        let name = marker.in_text();
+                        format!("message {name} of {at} is given to headless session {key}")
+                    };
+                    shows(key, &how);
                 }
             }
             What::Effect(Effect::Answer(answer)) => {
@@ -180,7 +172,7 @@ impl Remembers {
     }
 
     fn on_start(&self, start: &StartRun, facts: &Facts, sink: &mut Sink) {
-        let Some(Role::Sent(id)) = facts.runs.get(&start.run).map(|run| &run.role) else {
+        let Some(Role::Sent(id)) = facts.run_here().map(|run| &run.role) else {
             return;
         };
         let Some((key, _)) = facts
@@ -201,7 +193,7 @@ impl Remembers {
             );
             return;
         }
-        let Some(turn) = Turn::of(start, facts).filter(|turn| !turn.told) else {
+        let Some(turn) = facts.turn_here().filter(|turn| !turn.told) else {
             return;
         };
         if turn.continues() {
@@ -319,7 +311,7 @@ fn forgot(key: &SessionKey, sent: Time, facts: &Facts) -> bool {
 
 impl Output {
     fn on_ended(&mut self, ended: &RunEnded, entry: &Entry, facts: &Facts) {
-        let Some(run) = facts.runs.get(&ended.run) else {
+        let Some(run) = facts.run_here() else {
             return;
         };
         let done = run.state == RunState::Ended(Outcome::Ok) && ended.outcome == Outcome::Ok;
@@ -358,10 +350,7 @@ impl Output {
             reply.heard = send.origins.contains(&deliver.to)
                 && send.own.iter().any(|own| entry.markers.contains(own));
         }
-        let Some(born) = facts
-            .carrier(&entry.markers)
-            .and_then(|marker| facts.born.get(marker))
-        else {
+        let Some((_, born)) = facts.carrier_here() else {
             return;
         };
         let BornAs::LastWords(id) = &born.what else {

@@ -63,7 +63,7 @@ impl Checker for Refusal {
 
 impl Refusal {
     fn on_start(&mut self, start: &StartRun, entry: &Entry, facts: &Facts, sink: &mut Sink) {
-        let (run, role) = (&start.run, facts.runs.get(&start.run).map(|run| &run.role));
+        let (run, role) = (&start.run, facts.run_here().map(|run| &run.role));
         for refused in &self.refused {
             let id = &refused.call;
             let its_task = facts.calls.get(id).is_some_and(|call| {
