@@ -92,10 +92,10 @@ impl Reference {
             thread,
             mode,
             runtime: wanted.runtime,
-            audience: if owes {
-                wanted.audience
-            } else {
-                Audience::Nobody
+            audience: match wanted.audience {
+                _ if !owes => Audience::Nobody,
+                Audience::Nobody => Audience::Parent,
+                Audience::Parent | Audience::Origin | Audience::Both => wanted.audience,
             },
             streams: wanted.streams,
             deletes: wanted.deletes,

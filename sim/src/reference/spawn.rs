@@ -115,30 +115,11 @@ impl Reference {
         };
         let origin = spawn.origin.clone();
         let mut run = self.new_run(spawn.key.clone(), turn, spawn.task.clone(), origin);
+        let number = run.number;
+        self.state.debts.insert(number, debt_of(number, &spawn));
         run.overrides = spawn.overrides;
         run.fork = spawn.fork;
         run.timeout = spawn.timeout;
-        let number = run.number;
-        let debt = Debt {
-            run: number,
-            what: Owed::Child(spawn.mode),
-            child: spawn.key.clone(),
-            requester: spawn.requester,
-            incarnation: spawn.incarnation,
-            origin: spawn.origin,
-            task: spawn.task,
-            state: Standing::Running,
-            outcome: Outcome::Ok,
-            text: Text::default(),
-            said: None,
-            turns: 0,
-            audience: spawn.audience,
-            streams: spawn.streams,
-            deletes: spawn.deletes && spawn.mode == Mode::Run,
-            label: spawn.label,
-            call: None,
-        };
-        self.state.debts.insert(number, debt);
         self.dirty(Dirty::Debt(number));
         if let Some(address) = bound {
             let ends = self.decisions.binding_ends_with_run(spawn.mode);
@@ -242,5 +223,28 @@ impl Reference {
             );
         }
         self.make_room();
+    }
+}
+
+/// What is owed once the run of a child has ended.
+fn debt_of(run: u64, spawn: &Spawn) -> Debt {
+    Debt {
+        run,
+        what: Owed::Child(spawn.mode),
+        child: spawn.key.clone(),
+        requester: spawn.requester.clone(),
+        incarnation: spawn.incarnation,
+        origin: spawn.origin.clone(),
+        task: spawn.task.clone(),
+        state: Standing::Running,
+        outcome: Outcome::Ok,
+        text: Text::default(),
+        said: None,
+        turns: 0,
+        audience: spawn.audience,
+        streams: spawn.streams,
+        deletes: spawn.deletes && spawn.mode == Mode::Run,
+        label: spawn.label.clone(),
+        call: None,
     }
 }

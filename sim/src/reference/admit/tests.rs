@@ -1,5 +1,10 @@
 //! The checks of a spawn: their order, their boundaries, and that a refusal changes nothing.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at some of the effects"
+)]
+
 use std::path::Path;
 
 use moorline_spec::address::{Address, Place};
@@ -9,8 +14,7 @@ use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{CallId, RunId};
 use moorline_spec::profile::Profile;
 use moorline_spec::stimulus::{
-    Author, Call, Caller as By, Inbound, Open, Opened, Outcome, RunEnded, RunStarted, Start,
-    Stimulus, ThreadOpened,
+    Author, Call, Caller as By, Inbound, Open, Opened, RunStarted, Start, Stimulus, ThreadOpened,
 };
 use moorline_spec::time::{Span, Time};
 use proptest::prelude::*;

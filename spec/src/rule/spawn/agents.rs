@@ -78,7 +78,7 @@ fn forbids(call: &CallFacts, agent: &AgentId, facts: &Facts) -> Option<&'static 
     let own = own(call, facts)?;
     let same = is_same(agent.as_str(), own);
     let named = given(call).is_some();
-    if !named && same || same && facts.profile.dials.own_agent == OwnAgent::Always {
+    if same && (!named || facts.profile.dials.own_agent == OwnAgent::Always) {
         return None;
     }
     match facts.config.spawns_of(own) {

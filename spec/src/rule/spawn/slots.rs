@@ -147,7 +147,7 @@ impl Slots {
                 sink.fail_since(
                     since,
                     format!("spawn {id} is accepted, and waits while {working} of {most} runs of children are at work"),
-                    format!("its run is asked for as soon as there is room"),
+                    "its run is asked for as soon as there is room",
                 );
             }
         }
