@@ -50,11 +50,13 @@ pub enum Family {
     Send,
     /// After a crash.
     Restart,
+    /// What a configuration means.
+    Config,
 }
 
 impl Family {
     /// All families, in the order of the contract.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ingress,
         Self::Session,
         Self::Spawn,
@@ -65,6 +67,7 @@ impl Family {
         Self::Isolation,
         Self::Send,
         Self::Restart,
+        Self::Config,
     ];
 
     /// The part of a rule's id before the dot.
@@ -80,6 +83,7 @@ impl Family {
             Self::Isolation => "isolation",
             Self::Send => "send",
             Self::Restart => "restart",
+            Self::Config => "config",
         }
     }
 }
@@ -136,10 +140,15 @@ pub struct Dials {
     pub sweep_every: Span,
     /// Whether sending to a key that never existed creates a session.
     pub send_minting: bool,
-    /// Which sessions a session can see.
+    /// Which sessions a session can see, unless configured otherwise.
     pub visibility: Visibility,
     /// Whether sessions of different agents may send to each other.
     pub agent_to_agent: bool,
+    /// How many turns follow the reply to a text that one session sent to another, unless
+    /// configured otherwise.
+    pub exchange_turns: u32,
+    /// Whether configurations may have the keys of older versions.
+    pub legacy_keys: LegacyKeys,
     /// What a child that owes a completion and says nothing means.
     pub no_reply: NoReply,
     /// Where output goes that nobody asked for.
@@ -177,6 +186,8 @@ impl Default for Dials {
             send_minting: false,
             visibility: Visibility::Tree,
             agent_to_agent: false,
+            exchange_turns: 0,
+            legacy_keys: LegacyKeys::Migrated,
             no_reply: NoReply::ReportedAsEmpty,
             proactive_to: ProactiveTo::ConfiguredAddress,
             relay_window: Span::mins(30),
@@ -366,10 +377,24 @@ dial! {
 dial! {
     /// Which sessions a session can see.
     Visibility {
-        /// Itself and what it spawned, at any depth.
+        /// Itself.
+        #[serde(rename = "self")]
+        Own,
+        /// Itself and what it spawned, at any depth and of whatever agent.
         Tree,
+        /// That, and every session of its agent.
+        Agent,
         /// Every session.
         All,
+    }
+}
+dial! {
+    /// Whether configurations may have the keys of older versions.
+    LegacyKeys {
+        /// They mean what they meant.
+        Migrated,
+        /// They are refused.
+        Refused,
     }
 }
 dial! {

@@ -102,6 +102,14 @@ pub struct Inbound {
     pub text: Text,
 }
 
+impl Inbound {
+    /// Whether it has the mark by which gateways begin what they say of themselves.
+    pub fn is_notice(&self) -> bool {
+        let text = self.text.trim_start();
+        ["⚙", "🤖", "🧰"].iter().any(|mark| text.starts_with(mark))
+    }
+}
+
 fn yes() -> bool {
     true
 }

@@ -1,5 +1,6 @@
 //! Wrong about what comes in, sessions, spawns and the channel's policy.
 
+mod config;
 mod ingress;
 mod policy;
 mod session;
@@ -10,6 +11,7 @@ use super::Broken;
 pub(super) fn gateways() -> Vec<Broken> {
     let families = [
         ingress::gateways(),
+        config::gateways(),
         session::gateways(),
         spawn::gateways(),
         policy::gateways(),

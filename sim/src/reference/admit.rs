@@ -54,7 +54,9 @@ impl Reference {
         let resumed = self.check_resume(&requester, &wanted)?;
         self.check_label(&wanted)?;
         let fork = resumed.or((context == Context::Fork).then(|| requester.clone()));
-        self.spawn_of(caller, requester, agent, wanted, (thread, mode), fork)
+        let overrides = self.overrides_of(&agent, params);
+        let spawn = self.spawn_of(caller, requester, agent, wanted, (thread, mode), fork)?;
+        Ok(Spawn { overrides, ..spawn })
     }
 
     /// Everything is in order.
@@ -78,7 +80,8 @@ impl Reference {
             runtime: wanted.runtime,
             by_child: true,
         });
-        let timeout = wanted.timeout.or(self.config.child_timeout());
+        let asker = keys::agent_of(&requester).unwrap_or_else(|| self.default_agent());
+        let timeout = wanted.timeout.or(self.config.child_timeout(&asker));
         self.state.children_made += 1;
         let number = self.state.children_made;
         Ok(Spawn {
@@ -100,7 +103,7 @@ impl Reference {
             streams: wanted.streams,
             deletes: wanted.deletes,
             fork,
-            overrides: wanted.overrides,
+            overrides: Value::Null,
             timeout: timeout.filter(|timeout| timed && !timeout.is_zero()),
             requester,
         })
@@ -381,8 +384,7 @@ impl Reference {
             return Ok(());
         }
         let depth = child.map_or(0, |child| child.depth);
-        let config = &self.config.agents.defaults.subagents;
-        let deepest = config.max_spawn_depth.unwrap_or(self.dials.max_spawn_depth);
+        let (deepest, most) = self.spawn_limits(requester);
         if !self.decisions.may_go_deeper(depth, deepest) {
             return forbidden(
                 Check::Depth,
@@ -392,7 +394,7 @@ impl Reference {
                 ),
             );
         }
-        let brood = self.brood(requester);
+        let brood = self.brood(requester, most as usize);
         if !self.decisions.may_have_child(&brood) {
             let Brood {
                 running,
@@ -413,8 +415,7 @@ impl Reference {
     }
 
     /// The children that a session has, and those it is about to have.
-    fn brood(&self, requester: &SessionKey) -> Brood {
-        let config = &self.config.agents.defaults.subagents;
+    fn brood(&self, requester: &SessionKey, most: usize) -> Brood {
         let debts = self.state.debts.values();
         let own = debts
             .filter(|debt| debt.requester == *requester && matches!(debt.what, Owed::Child(_)));
@@ -435,9 +436,7 @@ impl Reference {
             running,
             ended,
             in_flight: in_flight.count(),
-            most: config
-                .max_children_per_agent
-                .unwrap_or(self.dials.max_children) as usize,
+            most,
         }
     }
 

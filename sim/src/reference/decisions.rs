@@ -4,7 +4,7 @@
 use moorline_spec::address::{Address, Place};
 use moorline_spec::calendar::Calendar;
 use moorline_spec::channel::{Placement, TextLimit, Threading};
-use moorline_spec::config::Limits;
+use moorline_spec::config::{Layer, Limits};
 use moorline_spec::effect::Memory;
 use moorline_spec::id::{ChannelId, SessionId, SessionKey, Text};
 use moorline_spec::profile::{
@@ -40,9 +40,10 @@ pub trait Decisions {
     fn hears(&self, message: &Hearing) -> Result<(), &'static str> {
         match message.author {
             Author::Own => return Err("the gateway's own message"),
-            Author::Bot => return Err("written by a bot"),
+            Author::Bot if !message.hears_bots => return Err("written by a bot"),
+            Author::Bot if message.notice => return Err("a gateway's notice"),
             Author::Webhook => return Err("written by a webhook"),
-            Author::Person => (),
+            Author::Person | Author::Bot => (),
         }
         // Only in a thread of its own is everything said to the bound session.
         let own_thread = message.bound && message.kind == Place::Thread;
@@ -51,6 +52,12 @@ pub trait Decisions {
             return Err("does not mention the gateway");
         }
         Ok(())
+    }
+
+    /// Which of the layers that say how a setting stands decides; the strongest is first.
+    fn strongest(&self, setting: Setting, speaking: &[Layer]) -> Option<Layer> {
+        let _ = setting;
+        speaking.first().copied()
     }
 
     /// Whether a message with a known id is worked on again.

@@ -3,7 +3,7 @@
 use moorline_spec::address::{Address, Origin, Place};
 use moorline_spec::effect::{Drop, Effect, UnboundBecause};
 use moorline_spec::id::{SessionKey, Text};
-use moorline_spec::stimulus::{Inbound, InternalTurn};
+use moorline_spec::stimulus::{Author, Inbound, InternalTurn};
 
 use super::decisions::{Hearing, Lapse, Speaking, Traffic};
 use super::journal::Dirty;
@@ -17,7 +17,9 @@ impl Reference {
             author: inbound.author,
             kind: inbound.kind,
             mentioned: inbound.mentioned,
-            needs_mention: self.config.requires_mention(&inbound.at.channel),
+            needs_mention: self.needs_mention(&inbound.at),
+            hears_bots: inbound.author == Author::Bot && self.hears_bots(&inbound.at),
+            notice: inbound.is_notice(),
             bound: bound.is_some(),
         };
         if let Err(why) = self.decisions.hears(&hearing) {

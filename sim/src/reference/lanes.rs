@@ -1,11 +1,11 @@
 //! How many children are at work at a time: what is accepted beyond that waits.
 
 use moorline_spec::id::SessionKey;
-use moorline_spec::profile::AcpLimits;
+use moorline_spec::profile::{AcpLimits, ConcurrencyOf};
 
-use super::Reference;
 use super::decisions::{Pool, Runtime};
 use super::state::{Progress, Run, Turn};
+use super::{Reference, keys};
 
 impl Reference {
     /// Whether a run may begin now. Only children wait for each other.
@@ -21,11 +21,13 @@ impl Reference {
             of_all += 1;
             of_requester += usize::from(self.requester_of(other) == requester);
         }
+        let by_requester = self.dials.concurrency_of == ConcurrencyOf::Requester;
+        let agent = requester.filter(|_| by_requester).and_then(keys::agent_of);
         self.decisions.may_work(&Pool {
             dial: self.dials.concurrency_of,
             of_requester,
             of_all,
-            most: self.config.concurrent_children() as usize,
+            most: self.config.concurrent_children(agent.as_ref()) as usize,
         })
     }
 

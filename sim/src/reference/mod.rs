@@ -20,6 +20,7 @@ mod restart;
 mod runs;
 mod send;
 mod sessions;
+mod settings;
 mod spawn;
 mod state;
 mod stream;
@@ -48,7 +49,7 @@ use serde_json::{Value, json};
 pub use decisions::{
     AfterLapse, Again, Ages, Asked, Asker, Audience, Bindable, Brood, Busy, Cause, Context,
     Decisions, Doubt, Expecting, Handing, Hearing, Lapse, Limited, Lost, Mode, Naming, Next, OptIn,
-    Output, Pool, Recovery, Right, Runtime, Speaking, Times, Traffic, Untold, WhenBusy,
+    Output, Pool, Recovery, Right, Runtime, Setting, Speaking, Times, Traffic, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
 use state::State;
@@ -146,16 +147,17 @@ impl Reference {
 
     /// Takes a configuration if it is understood; else the old one stays.
     fn take_config(&mut self, value: &Value) -> bool {
-        match Config::read(value) {
+        match Config::read_as(value, &self.dials) {
             Ok(config) => {
                 self.config = config;
                 true
             }
-            Err(wrong) => {
-                let path = Text::from(wrong.path);
-                let why = Text::from(wrong.why);
-                self.out
-                    .push(Effect::RefuseConfig(RefuseConfig { path, why }));
+            Err(_) => {
+                let problems = Config::problems(value, &self.dials).into_iter();
+                self.out.extend(problems.map(|wrong| {
+                    let (path, why) = (Text::from(wrong.path), Text::from(wrong.why));
+                    Effect::RefuseConfig(RefuseConfig { path, why })
+                }));
                 false
             }
         }

@@ -40,6 +40,31 @@ pub struct Hearing {
     pub needs_mention: bool,
     /// Whether the place is bound.
     pub bound: bool,
+    /// Whether other bots are heard there.
+    pub hears_bots: bool,
+    /// Whether it begins with the mark of a gateway's notice.
+    pub notice: bool,
+}
+
+/// Something that several layers of the configuration can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// Whether a group must mention the gateway.
+    Mention,
+    /// Whether other bots are heard.
+    Bots,
+    /// What messages do that find their session busy.
+    QueueMode,
+    /// How deep children may have children.
+    Depth,
+    /// How many children a session may have.
+    Children,
+    /// The model of children.
+    Model,
+    /// How much children think.
+    Thinking,
+    /// Where output goes that nobody asked for.
+    HeartbeatTo,
 }
 
 /// What a reset policy is judged by.

@@ -404,12 +404,14 @@ impl Reference {
     /// Where the output of a run goes.
     pub(super) fn answers_to(&self, run: &Run) -> Option<Address> {
         let session = self.state.sessions.get(&run.key);
+        let asked = matches!(run.turn, Turn::Message(_));
+        let configured = (!asked).then(|| self.proactive_address(&run.key)).flatten();
         self.decisions.output_to(&Output {
             cause: run.turn.cause(),
             origin: run.origin.as_ref().map(|origin| &origin.address),
             bound: self.state.address_of(&run.key),
             last_route: session.and_then(|session| session.route.as_ref()),
-            configured: self.config.agents.defaults.heartbeat.to.as_ref(),
+            configured: configured.as_ref(),
             proactive_to: self.dials.proactive_to,
             tells: matches!(run.turn, Turn::Telling(_)),
         })

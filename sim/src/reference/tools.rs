@@ -83,11 +83,16 @@ impl Reference {
     }
 
     pub(super) fn sees(&self, caller: &Caller, key: &SessionKey) -> bool {
-        match self.dials.visibility {
+        let Some(own) = &caller.key else {
+            return true;
+        };
+        let same_agent = keys::agent_of(own) == keys::agent_of(key);
+        match self.config.visibility(&self.dials) {
             Visibility::All => true,
-            Visibility::Tree => {
-                caller.key.as_ref() == Some(key) || self.is_below(caller.key.as_ref(), key)
-            }
+            _ if own == key => true,
+            Visibility::Own => false,
+            Visibility::Tree => self.is_below(Some(own), key),
+            Visibility::Agent => same_agent || self.is_below(Some(own), key),
         }
     }
 

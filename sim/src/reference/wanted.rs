@@ -122,7 +122,6 @@ pub(super) struct Wanted {
     pub(super) label: Option<Text>,
     pub(super) runtime: Runtime,
     pub(super) agent: Option<String>,
-    pub(super) overrides: Value,
     /// How long its run may take, where that is said; zero is no limit.
     pub(super) timeout: Option<Span>,
     pub(super) thread: bool,
@@ -260,7 +259,6 @@ pub(super) fn read(
         label: text("label").map(Text::from),
         runtime,
         agent: text("agentId").map(str::to_owned),
-        overrides: overrides_of(params),
         timeout: params["runTimeoutSeconds"].as_u64().map(Span::secs),
         thread: params["thread"] == Value::Bool(true),
         mode: match text("mode") {
@@ -353,16 +351,6 @@ fn audience_of(params: &Value) -> Result<Audience, Refusal> {
         (_, Some(false), Some(false) | None) => Ok(Audience::Nobody),
         (_, Some(true) | None, Some(false) | None) => Ok(Audience::Parent),
     }
-}
-
-fn overrides_of(params: &Value) -> Value {
-    let mut overrides = Value::Null;
-    for name in ["model", "thinking"] {
-        if !params[name].is_null() {
-            overrides[name] = params[name].clone();
-        }
-    }
-    overrides
 }
 
 fn is_runtime(value: &Value) -> bool {

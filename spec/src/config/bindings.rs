@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Config, number};
+use super::{Config, Layer, Layers, number};
 use crate::address::Address;
 use crate::time::Span;
 
@@ -18,6 +18,9 @@ pub struct ThreadBindings {
     /// The max age in hours; 0 disables it.
     #[serde(deserialize_with = "number::hours")]
     pub max_age_hours: Option<Span>,
+    /// The older name of `idleHours`, which wins where both are given.
+    #[serde(deserialize_with = "number::hours")]
+    pub ttl_hours: Option<Span>,
     /// The opt-in for spawns that ask for a thread.
     pub spawn_subagent_sessions: Option<bool>,
 }
@@ -29,6 +32,13 @@ pub struct Limits {
     pub idle: Option<Span>,
     /// How long at most.
     pub max_age: Option<Span>,
+}
+
+impl ThreadBindings {
+    /// The idle timeout, by its present name or its older one.
+    fn idle(&self) -> Option<Span> {
+        self.idle_hours.or(self.ttl_hours)
+    }
 }
 
 impl Config {
@@ -51,6 +61,23 @@ impl Config {
             .unwrap_or(true)
     }
 
+    /// What each layer says of whether a spawn may ask for a thread there.
+    pub fn spawn_rules(&self, at: &Address) -> Layers<bool> {
+        let channel = self.channels.get(&at.channel);
+        let account = channel.and_then(|channel| channel.accounts.get(&at.account));
+        let says = |level: &ThreadBindings| level.spawn_subagent_sessions;
+        Layers::default()
+            .with(
+                Layer::Account,
+                account.and_then(|own| says(&own.thread_bindings)),
+            )
+            .with(
+                Layer::Channel,
+                channel.and_then(|own| says(&own.thread_bindings)),
+            )
+            .with(Layer::Default, says(&self.session.thread_bindings))
+    }
+
     /// Whether a spawn may ask for a thread there; `None` where nobody said so.
     pub fn spawn_may_bind(&self, at: &Address) -> Option<bool> {
         self.binding_levels(at)
@@ -59,7 +86,7 @@ impl Config {
 
     /// The limits of a binding made there: 24 hours idle and no max age unless said otherwise.
     pub fn binding_limits(&self, at: &Address) -> Limits {
-        let idle = self.binding_levels(at).find_map(|level| level.idle_hours);
+        let idle = self.binding_levels(at).find_map(ThreadBindings::idle);
         let max_age = self
             .binding_levels(at)
             .find_map(|level| level.max_age_hours);
@@ -107,6 +134,12 @@ mod tests {
         let zero = json!({"channels": {"discord": {"threadBindings": {"idleHours": 0}}},
             "session": {"threadBindings": {"idleHours": 12, "maxAgeHours": 1}}});
         limits(zero, None, Some(Span::hours(1)));
+        // The older name means the same, and loses to the present one.
+        let legacy = |value: Value| json!({"session": {"threadBindings": value}});
+        limits(legacy(json!({"ttlHours": 48})), Some(Span::hours(48)), None);
+        limits(legacy(json!({"ttlHours": 0})), None, None);
+        let both = json!({"ttlHours": 48, "idleHours": 12});
+        limits(legacy(both), Some(Span::hours(12)), None);
         let account = json!({"channels": {"discord": {"threadBindings": {"idleHours": 0},
             "accounts": {"work": {"threadBindings": {"idleHours": 0.5}}}}}});
         limits(account, Some(Span::mins(30)), None);

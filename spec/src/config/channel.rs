@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Config;
 use super::bindings::ThreadBindings;
-use crate::id::{AccountId, ChannelId};
+use super::{Config, Layer, Layers};
+use crate::address::Address;
+use crate::id::AccountId;
 
 /// `channels.<channel>`
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ChannelConfig {
     /// In groups only messages that mention the gateway are for it.
-    pub require_mention: bool,
+    pub require_mention: Option<bool>,
+    /// What other bots write is for the gateway too.
+    pub allow_bots: Option<bool>,
     /// Bindings on this channel.
     pub thread_bindings: ThreadBindings,
     /// Accounts, by name.
@@ -24,15 +27,46 @@ pub struct ChannelConfig {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AccountConfig {
+    /// In groups only messages that mention the gateway are for it.
+    pub require_mention: Option<bool>,
+    /// What other bots write is for the gateway too.
+    pub allow_bots: Option<bool>,
     /// Bindings of this account.
     pub thread_bindings: ThreadBindings,
 }
 
 impl Config {
-    /// Whether groups on a channel must mention the gateway to be heard.
-    pub fn requires_mention(&self, channel: &ChannelId) -> bool {
-        self.channels
-            .get(channel)
-            .is_some_and(|channel| channel.require_mention)
+    /// What is said of the account and of the channel of an address.
+    fn scopes(&self, at: &Address) -> (Option<&AccountConfig>, Option<&ChannelConfig>) {
+        let channel = self.channels.get(&at.channel);
+        let account = channel.and_then(|channel| channel.accounts.get(&at.account));
+        (account, channel)
+    }
+
+    /// What each layer says of whether groups there must mention the gateway to be heard.
+    pub fn mention_rules(&self, at: &Address) -> Layers<bool> {
+        let (account, channel) = self.scopes(at);
+        Layers::default()
+            .with(Layer::Account, account.and_then(|own| own.require_mention))
+            .with(Layer::Channel, channel.and_then(|own| own.require_mention))
+    }
+
+    /// Whether groups there must mention the gateway to be heard. Unless said otherwise they need
+    /// not.
+    pub fn requires_mention(&self, at: &Address) -> bool {
+        !self.channels.is_empty() && self.mention_rules(at).decided().unwrap_or(false)
+    }
+
+    /// What each layer says of whether other bots are heard there.
+    pub fn bot_rules(&self, at: &Address) -> Layers<bool> {
+        let (account, channel) = self.scopes(at);
+        Layers::default()
+            .with(Layer::Account, account.and_then(|own| own.allow_bots))
+            .with(Layer::Channel, channel.and_then(|own| own.allow_bots))
+    }
+
+    /// Whether other bots are heard there. Unless said otherwise they are not.
+    pub fn allows_bots(&self, at: &Address) -> bool {
+        self.bot_rules(at).decided().unwrap_or(false)
     }
 }

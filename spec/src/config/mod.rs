@@ -1,26 +1,37 @@
 //! The configuration a gateway is given, in the keys of OpenClaw, and the one precedence that holds
-//! everywhere: account, channel, session, default.
+//! everywhere: parameter, account, channel, agent, default.
 
 mod agents;
 mod bindings;
 mod channel;
+mod layers;
+mod legacy;
+mod messages;
 mod number;
+mod problems;
 mod reset;
 mod session;
 mod spawn;
+mod tools;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use self::agents::{AgentConfig, AgentDefaults, AgentsConfig, HeartbeatConfig};
+pub use self::agents::{
+    AgentConfig, AgentDefaults, AgentsConfig, HeartbeatConfig, SubagentsConfig,
+};
 pub use self::bindings::{Limits, ThreadBindings};
 pub use self::channel::{AccountConfig, ChannelConfig};
+pub use self::layers::{Layer, Layers};
+pub use self::messages::{DropPolicy, MessagesConfig, QueueConfig, QueueMode};
 pub use self::reset::{ResetByType, ResetConfig, ResetMode, ResetPolicy};
-pub use self::session::{DmScope, SessionConfig};
-pub use self::spawn::{AcpConfig, SpawnPolicy, SubagentsConfig, listed};
+pub use self::session::{DmScope, ExchangeConfig, SessionConfig};
+pub use self::spawn::{AcpConfig, listed};
+pub use self::tools::{AgentToAgent, SessionTools, ToolsConfig};
 use crate::id::ChannelId;
+use crate::profile::{Dials, LegacyKeys};
 
 /// A configuration that was understood.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -32,6 +43,10 @@ pub struct Config {
     pub channels: BTreeMap<ChannelId, ChannelConfig>,
     /// Agents.
     pub agents: AgentsConfig,
+    /// People's messages.
+    pub messages: MessagesConfig,
+    /// Agents' tools.
+    pub tools: ToolsConfig,
     /// Agents behind a protocol of their own.
     pub acp: AcpConfig,
 }
@@ -47,51 +62,32 @@ pub struct ConfigError {
 }
 
 impl Config {
-    /// Reads a configuration. An absent one is empty.
+    /// Reads a configuration, with the keys of older versions. An absent one is empty.
     pub fn read(value: &Value) -> Result<Self, ConfigError> {
         if value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty) {
             return Ok(Self::default());
         }
         // Keeping track of the path takes most of the time, and only an error needs it.
-        Self::deserialize(value).or_else(|_| {
-            serde_path_to_error::deserialize(value).map_err(|error| ConfigError {
-                path: error.path().to_string(),
-                why: error.inner().to_string(),
-            })
-        })
+        Self::deserialize(value).or_else(|_| problems::first(value).map_err(ConfigError::from))
+    }
+
+    /// Reads a configuration as a gateway does that promises this.
+    pub fn read_as(value: &Value, dials: &Dials) -> Result<Self, ConfigError> {
+        match dials.legacy_keys {
+            LegacyKeys::Migrated => Self::read(value),
+            LegacyKeys::Refused => match legacy::first(value) {
+                Some(wrong) => Err(ConfigError::from(wrong)),
+                None => Self::read(value),
+            },
+        }
+    }
+
+    /// Everything that is wrong with a configuration, as a gateway sees it that promises this.
+    pub fn problems(value: &Value, dials: &Dials) -> Vec<ConfigError> {
+        let found = problems::all(value, dials.legacy_keys);
+        found.into_iter().map(ConfigError::from).collect()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[track_caller]
-    fn refused(config: Value, path: &str, why: &str) {
-        let error = Config::read(&config).unwrap_err();
-        assert_eq!(error.path, path);
-        assert!(error.why.contains(why), "{error}");
-    }
-
-    #[test]
-    fn what_is_not_understood_is_refused_at_its_path() {
-        refused(
-            json!({"session": {"reset": {"idleMinutes": 0}}}),
-            "session.reset.idleMinutes",
-            "1 or more",
-        );
-        refused(
-            json!({"session": {"reset": {"atHour": 24}}}),
-            "session.reset.atHour",
-            "0 to 23",
-        );
-        refused(json!({"sesion": {}}), "sesion", "unknown field `sesion`");
-        refused(
-            json!({"channels": {"x": {"threadBindings": {"idleHours": -1}}}}),
-            "channels.x.threadBindings.idleHours",
-            "0 or more",
-        );
-    }
-}
+mod tests;

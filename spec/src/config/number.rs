@@ -32,3 +32,43 @@ pub(super) fn hour<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
         hour => Ok(hour),
     }
 }
+
+pub(super) fn at_least_one<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    within(deserializer, 1, u32::MAX)
+}
+
+pub(super) fn depth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    within(deserializer, 1, 5)
+}
+
+pub(super) fn children<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    within(deserializer, 1, 20)
+}
+
+pub(super) fn turns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    within(deserializer, 0, 5)
+}
+
+fn within<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    least: u32,
+    most: u32,
+) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<u32>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    if (least..=most).contains(&number) {
+        return Ok(Some(number));
+    }
+    let right = match most {
+        u32::MAX => format!("{least} or more"),
+        most => format!("{least} to {most}"),
+    };
+    Err(serde::de::Error::custom(format!(
+        "{number} is out of range; write {right}"
+    )))
+}

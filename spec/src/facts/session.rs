@@ -145,7 +145,7 @@ impl Facts {
             return;
         };
         let gated = inbound.kind == Place::Group
-            && self.config.requires_mention(&inbound.at.channel)
+            && self.config.requires_mention(&inbound.at)
             && !inbound.mentioned;
         let message = MessageFacts {
             number,
@@ -155,7 +155,7 @@ impl Facts {
             from: inbound.from.clone(),
             author: inbound.author,
             authorised: inbound.authorised,
-            wants_answer: inbound.author == Author::Person && !gated,
+            wants_answer: self.may_speak(inbound) && !gated,
             text: inbound.text.clone(),
             arrived: (self.index, entry.at),
             runs: Vec::new(),
@@ -177,6 +177,15 @@ impl Facts {
         }
         // The same message again changes nothing of what is known of it.
         self.messages.entry(marker.clone()).or_insert(message);
+    }
+
+    /// Whether who wrote a message may be answered.
+    fn may_speak(&self, inbound: &Inbound) -> bool {
+        match inbound.author {
+            Author::Person => true,
+            Author::Bot => !inbound.is_notice() && self.config.allows_bots(&inbound.at),
+            Author::Own | Author::Webhook => false,
+        }
     }
 
     /// The session that messages at an address belong to or will: also that of another direct

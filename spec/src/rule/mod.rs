@@ -8,6 +8,7 @@
 
 mod binding;
 mod book;
+mod config;
 mod ingress;
 mod isolation;
 mod kind;
@@ -102,6 +103,7 @@ static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         relay::rules(),
         isolation::rules(),
         restart::rules(),
+        config::rules(),
     ];
     families.into_iter().flatten().collect()
 });

@@ -5,15 +5,17 @@ use serde_json::{Value, json};
 use super::named;
 use crate::address::{Address, Place};
 use crate::channel::{Capabilities, Channel, Placement, Threading, Threads};
-use crate::effect::{Answer, CancelRun, Deliver, Effect, Memory, OpenThread, Persist, StartRun};
+use crate::effect::{
+    Answer, CancelRun, Deliver, Drop, Effect, Memory, OpenThread, Persist, RefuseConfig, StartRun,
+};
 use crate::facts::Facts;
 use crate::id::Marker;
 use crate::marker::markers_in;
 use crate::profile::{Dials, Profile};
 use crate::rule::{Kind, Sink};
 use crate::stimulus::{
-    Author, Call, Caller, Inbound, InternalPath, InternalTurn, Open, Opened, Outcome, RunEnded,
-    RunStarted, Start, Stimulus, ThreadOpened,
+    Author, Call, Caller, ConfigChanged, Inbound, InternalPath, InternalTurn, Open, Opened,
+    Outcome, RunEnded, RunStarted, Start, Stimulus, ThreadOpened,
 };
 use crate::time::{Span, Time};
 use crate::trace::{Entry, Rest, Trace, What, World};
@@ -85,6 +87,61 @@ impl Tale {
             state_dir: None,
         })));
         tale
+    }
+
+    /// The configuration is edited.
+    pub(super) fn configures(&mut self, config: Value) -> &mut Self {
+        let config = config.into();
+        self.told(Stimulus::ConfigChanged(ConfigChanged { config }))
+    }
+
+    /// A part of the configuration is refused.
+    pub(super) fn refuses_config(&mut self, path: &str) -> &mut Self {
+        let (path, why) = (path.into(), "wrong".into());
+        self.asks(Effect::RefuseConfig(RefuseConfig { path, why }), "")
+    }
+
+    /// Somebody writes, otherwise than a person in a direct conversation does.
+    pub(super) fn hears(&mut self, name: &str, change: impl FnOnce(&mut Inbound)) -> &mut Self {
+        let text = format!("hello {}", marker(name));
+        let mut inbound = Inbound {
+            message: name.into(),
+            at: direct("chat", "alice"),
+            kind: Place::Direct,
+            author: Author::Person,
+            from: "alice".into(),
+            mentioned: true,
+            authorised: true,
+            text: text.as_str().into(),
+        };
+        change(&mut inbound);
+        let text = inbound.text.as_str().to_owned();
+        self.push(What::Stimulus(Stimulus::Inbound(inbound)), &[name], &text)
+    }
+
+    /// A message is dropped aloud.
+    pub(super) fn drops(&mut self, message: &str) -> &mut Self {
+        let (message, why) = (message.into(), "not for me".into());
+        self.asks(Effect::Drop(Drop { message, why }), "")
+    }
+
+    /// A run is asked for, with these overrides.
+    pub(super) fn start_with(
+        &mut self,
+        run: &str,
+        key: &str,
+        input: &str,
+        overrides: Value,
+    ) -> &mut Self {
+        self.start(run, key, Memory::Fresh, &[input]);
+        if let Some(Entry {
+            what: What::Effect(Effect::StartRun(start)),
+            ..
+        }) = self.trace.entries.last_mut()
+        {
+            start.overrides = overrides;
+        }
+        self
     }
 
     /// A dial stands otherwise.

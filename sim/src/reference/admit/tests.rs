@@ -5,6 +5,8 @@
     reason = "a test looks at some of the effects"
 )]
 
+mod law;
+
 use std::path::Path;
 
 use moorline_spec::address::{Address, Place};
@@ -105,6 +107,11 @@ impl Play {
         let told = self.gateway.handle(self.now, &[stimulus], &mut effects);
         told.expect("the reference has no errors");
         effects
+    }
+
+    /// Time passes.
+    fn sleep(&mut self) {
+        self.now = self.now + Span::secs(5);
     }
 
     fn started(&mut self, run: RunId) -> Vec<Effect> {

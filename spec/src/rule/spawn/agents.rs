@@ -2,12 +2,13 @@
 
 use super::super::{Checker, Sink};
 use super::asked::{Asked, words};
+use super::children::asker;
 use crate::config::listed;
 use crate::effect::{Effect, StartRun};
 use crate::facts::{CallFacts, Facts, Role};
 use crate::id::{AgentId, CallId};
 use crate::profile::OwnAgent;
-use crate::stimulus::{Caller, Stimulus};
+use crate::stimulus::Stimulus;
 use crate::trace::{Entry, What};
 
 /// Looks at the agents of children.
@@ -53,14 +54,6 @@ fn given(call: &CallFacts) -> Option<&str> {
         .filter(|id| !id.is_empty())
 }
 
-/// The agent that asks.
-fn own<'a>(call: &CallFacts, facts: &'a Facts) -> Option<&'a AgentId> {
-    match &call.by {
-        Caller::Run(run) => facts.runs.get(run).map(|run| &run.agent),
-        Caller::Admin | Caller::Plugin => None,
-    }
-}
-
 /// Why an agent may not be asked.
 fn forbids(call: &CallFacts, agent: &AgentId, facts: &Facts) -> Option<&'static str> {
     let acp = call.text("runtime") == Some("acp");
@@ -75,7 +68,7 @@ fn forbids(call: &CallFacts, agent: &AgentId, facts: &Facts) -> Option<&'static 
         let may = facts.config.acp_allows(agent);
         return (!may).then_some("`acp.allowedAgents` does not list it");
     }
-    let own = own(call, facts)?;
+    let own = asker(call, facts)?;
     let same = is_same(agent.as_str(), own);
     let named = given(call).is_some();
     if same && (!named || facts.profile.dials.own_agent == OwnAgent::Always) {
@@ -104,7 +97,7 @@ impl Agents {
         }
         let default = match call.text("runtime") {
             Some("acp") => facts.config.acp.default_agent.as_ref(),
-            _ => own(call, facts),
+            _ => asker(call, facts),
         };
         let wanted = given(call).or(default.map(AgentId::as_str));
         if let Some(wanted) = wanted.filter(|wanted| !is_same(wanted, agent)) {
@@ -130,7 +123,7 @@ impl Agents {
 
 fn on_answer(id: &CallId, call: &CallFacts, facts: &Facts, sink: &mut Sink) {
     let acp = call.text("runtime") == Some("acp");
-    let own = own(call, facts);
+    let own = asker(call, facts);
     let Some(named) = given(call) else {
         let needed = own.is_some_and(|own| facts.config.requires_agent_id(own)) && !acp;
         match (needed, call.is_accepted()) {

@@ -3,8 +3,9 @@
 use rustc_hash::FxHashMap;
 
 use crate::facts::{CallFacts, Facts};
-use crate::id::{CallId, RunId, SessionKey};
+use crate::id::{AgentId, CallId, RunId, SessionKey};
 use crate::profile::{AcpLimits, ConcurrencyOf};
+use crate::stimulus::Caller;
 
 /// The accepted spawns of each session whose runs are not over.
 #[derive(Default)]
@@ -71,11 +72,40 @@ impl Working {
     }
 }
 
-/// How many children a session may have.
-pub(super) fn most_children(facts: &Facts) -> usize {
-    let config = &facts.config.agents.defaults.subagents;
-    let configured = config.max_children_per_agent;
-    configured.unwrap_or(facts.profile.dials.max_children) as usize
+/// The agent that asked for a child.
+pub(super) fn asker<'a>(call: &CallFacts, facts: &'a Facts) -> Option<&'a AgentId> {
+    match &call.by {
+        Caller::Run(run) => facts.runs.get(run).map(|run| &run.agent),
+        Caller::Admin | Caller::Plugin => None,
+    }
+}
+
+/// How many children whoever asks may have.
+pub(super) fn most_children(call: &CallFacts, facts: &Facts) -> usize {
+    let most = asker(call, facts).map(|agent| {
+        let layers = facts
+            .config
+            .subagents(agent, |own| own.max_children_per_agent);
+        layers.decided()
+    });
+    most.flatten().unwrap_or(facts.profile.dials.max_children) as usize
+}
+
+/// How deep children of whoever asks may have children.
+pub(super) fn deepest(call: &CallFacts, facts: &Facts) -> u32 {
+    let most = asker(call, facts).map(|agent| {
+        let layers = facts.config.subagents(agent, |own| own.max_spawn_depth);
+        layers.decided()
+    });
+    most.flatten()
+        .unwrap_or(facts.profile.dials.max_spawn_depth)
+}
+
+/// How many runs of children may be at work beside that of a spawn, it included.
+pub(super) fn most_at_work(call: &CallFacts, facts: &Facts) -> usize {
+    let by_requester = facts.profile.dials.concurrency_of == ConcurrencyOf::Requester;
+    let agent = asker(call, facts).filter(|_| by_requester);
+    facts.config.concurrent_children(agent) as usize
 }
 
 /// Whether the limits of children and depth hold for a spawn.

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::super::{Checker, Sink};
 use super::asked::{child_key, is_refused, words};
-use super::children::{Children, Working, is_limited, most_children};
+use super::children::{Children, Working, deepest, is_limited, most_at_work, most_children};
 use crate::effect::{Answer, Effect, StartRun};
 use crate::facts::{CallFacts, Facts, Role};
 use crate::id::SessionKey;
@@ -60,25 +60,12 @@ impl Limits {
         }
         let depth = self.depths.get(requester).copied().unwrap_or(0);
         if call.made.0 > self.changed.0 && is_limited(call, depth > 0, facts) {
-            self.judge_depth(answer, depth, facts, sink);
+            judge_depth(answer, call, depth, facts, sink);
             self.judge_children(answer, call, requester, facts, sink);
         }
         self.children.push(requester, &answer.call);
         if let Some(child) = child_key(call, facts) {
             self.depths.insert(child, depth + 1);
-        }
-    }
-
-    fn judge_depth(&self, answer: &Answer, depth: u32, facts: &Facts, sink: &mut Sink) {
-        let configured = facts.config.agents.defaults.subagents.max_spawn_depth;
-        let most = configured.unwrap_or(facts.profile.dials.max_spawn_depth);
-        if depth >= most {
-            sink.fail(
-                format!("spawn {} is accepted from depth {depth}", answer.call),
-                format!("sessions of depth {most} have no children"),
-            );
-        } else if depth + 1 == most {
-            sink.witness();
         }
     }
 
@@ -96,7 +83,7 @@ impl Limits {
             None => call.life == facts.lives,
         };
         let is_over = call.run.as_ref().is_some_and(|run| facts.is_over(run));
-        let most = most_children(facts);
+        let most = most_children(call, facts);
         let others = self.children.count(requester, surely, facts);
         if others >= most && !is_over {
             sink.fail(
@@ -115,14 +102,13 @@ impl Limits {
         let Some(Role::Child(id)) = facts.run_here().map(|run| &run.role) else {
             return;
         };
-        let Some(pool) = facts
-            .calls
-            .get(id)
-            .and_then(|call| Working::pool(call, facts))
-        else {
+        let Some(call) = facts.calls.get(id) else {
             return;
         };
-        let most = facts.config.concurrent_children() as usize;
+        let Some(pool) = Working::pool(call, facts) else {
+            return;
+        };
+        let most = most_at_work(call, facts);
         let others = self.working.count(&pool, false, facts);
         if others >= most && at > self.changed.1 {
             sink.fail(
@@ -136,5 +122,17 @@ impl Limits {
             sink.witness();
         }
         self.working.push(pool, &start.run);
+    }
+}
+
+fn judge_depth(answer: &Answer, call: &CallFacts, depth: u32, facts: &Facts, sink: &mut Sink) {
+    let most = deepest(call, facts);
+    if depth >= most {
+        sink.fail(
+            format!("spawn {} is accepted from depth {depth}", answer.call),
+            format!("sessions of depth {most} have no children"),
+        );
+    } else if depth + 1 == most {
+        sink.witness();
     }
 }

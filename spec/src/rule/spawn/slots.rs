@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::super::{Checker, Sink};
 use super::asked::{is_refused, words};
-use super::children::{Children, Working, is_limited, most_children};
+use super::children::{Children, Working, is_limited, most_at_work, most_children};
 use crate::effect::{Answer, Effect};
 use crate::facts::{CallFacts, Facts, Role};
 use crate::id::{CallId, SessionKey};
@@ -98,7 +98,7 @@ impl Slots {
         } else if call.is_accepted() {
             let ever = self.ever.entry(requester.clone()).or_default();
             *ever += 1;
-            if *ever > most_children(facts) && is_limited(call, false, facts) {
+            if *ever > most_children(call, facts) && is_limited(call, false, facts) {
                 sink.witness();
             }
             self.children.push(requester, id);
@@ -122,7 +122,7 @@ impl Slots {
         }
         let pending = self.pending.get(requester).map_or(0, Vec::len);
         let children = self.children.count(requester, |_| true, facts) + pending;
-        let most = most_children(facts);
+        let most = most_children(call, facts);
         if children < most {
             sink.fail(
                 format!("spawn {id} is refused for too many children while {children} of {most} are at work: {said}"),
@@ -136,11 +136,11 @@ impl Slots {
         if self.waiting.is_empty() {
             return;
         }
-        let most = facts.config.concurrent_children() as usize;
         for (id, &since) in &self.waiting {
             let Some(call) = facts.calls.get(id).filter(|_| since.1 + patience <= at) else {
                 continue;
             };
+            let most = most_at_work(call, facts);
             let working =
                 Working::pool(call, facts).map_or(0, |pool| self.working.count(&pool, true, facts));
             if working < most {

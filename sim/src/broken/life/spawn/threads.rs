@@ -84,13 +84,6 @@ fn parents() -> Vec<Broken> {
             summary: "After the configuration was read again nothing opens threads any more.",
             build: meddled::<HooksLost>,
         },
-        Broken {
-            id: "configuration-of-the-boot",
-            rule: "spawn.thread-explicit",
-            report: Some("CP-012"),
-            summary: "What was configured while the gateway runs counts for nothing.",
-            build: meddled::<BootConfig>,
-        },
     ]
 }
 
@@ -263,15 +256,6 @@ impl Meddler for HooksLost {
             let result = json!({"status": "error", "error": error});
             Effect::Answer(Answer { call, result })
         }));
-    }
-}
-
-#[derive(Default)]
-struct BootConfig;
-
-impl Meddler for BootConfig {
-    fn stimuli(&mut self, _now: Time, stimuli: &mut Vec<Stimulus>) {
-        stimuli.retain(|stimulus| !matches!(stimulus, Stimulus::ConfigChanged(_)));
     }
 }
 
