@@ -102,7 +102,7 @@ impl Agents {
         let wanted = given(call).or(default.map(AgentId::as_str));
         if let Some(wanted) = wanted.filter(|wanted| !is_same(wanted, agent)) {
             sink.fail(
-                format!("run {run} of spawn {id} is of agent {agent:?}"),
+                format!("run {run} of spawn {id} is of agent {agent}"),
                 match given(call) {
                     Some(_) => {
                         format!("spawn {id} names agent {wanted:?}: it is asked, or refused")
@@ -112,7 +112,7 @@ impl Agents {
             );
         } else if let Some(why) = forbids(call, agent, facts) {
             sink.fail(
-                format!("run {run} of spawn {id} is asked of agent {agent:?}"),
+                format!("run {run} of spawn {id} is asked of agent {agent}"),
                 format!("spawn {id} is refused: {why}"),
             );
         } else {

@@ -42,8 +42,8 @@ impl Checker for Helps {
         let said = words(call);
         let faults = faults(call, asked.mode() == "session", &facts.profile.dials);
         match faults.as_slice() {
-            [name] if said.contains(name) => sink.witness(),
-            [name] => sink.fail(
+            [_, ..] if faults.iter().any(|name| said.contains(name)) => sink.witness(),
+            [name, ..] => sink.fail(
                 format!("spawn {id} is refused, and its answer does not name `{name}`: {said}"),
                 format!("the answer names `{name}`"),
             ),

@@ -157,7 +157,13 @@ fn threaded() -> Vec<Rule> {
              completion was told.",
             &["R1.4", "SV-022", "SV-026"],
             &[],
-            &[Kind::Inbound, Kind::Answer, Kind::StartRun, Kind::Crashed],
+            &[
+                Kind::Inbound,
+                Kind::Answer,
+                Kind::StartRun,
+                Kind::RunEnded,
+                Kind::Crashed,
+            ],
             || Box::new(one_shot::OneShot::default()),
         ),
     ]

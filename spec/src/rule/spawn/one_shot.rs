@@ -44,6 +44,15 @@ impl Checker for OneShot {
                 }
                 _ => (),
             },
+            What::Stimulus(Stimulus::RunEnded(ended)) => {
+                if let Some(Role::Child(id)) = facts.run_here().map(|run| &run.role)
+                    && let Some(call) = facts.calls.get(id)
+                    && call.run.as_ref() == Some(&ended.run)
+                    && call.is_accepted()
+                {
+                    sink.witness();
+                }
+            }
             // What the gateway knew of the end may have died with it.
             What::World(World::Crashed { .. }) => self.places.clear(),
             _ => (),

@@ -9,8 +9,8 @@ use super::asked::{is_refused, words};
 use super::children::{Children, Working, is_limited, most_at_work, most_children};
 use crate::effect::{Answer, Effect};
 use crate::facts::{CallFacts, Facts, Role};
-use crate::id::{CallId, SessionKey};
-use crate::stimulus::{Call, Stimulus};
+use crate::id::{CallId, RunId, SessionKey};
+use crate::stimulus::{Call, Caller, Stimulus};
 use crate::time::{Span, Time};
 use crate::trace::{Entry, Rest, What, World};
 
@@ -21,12 +21,19 @@ pub(super) struct Slots {
     working: Working,
     /// Spawns that were not answered yet.
     pending: FxHashMap<SessionKey, Vec<CallId>>,
-    /// How many each session had accepted.
+    /// How many places each session was given.
     ever: FxHashMap<SessionKey, usize>,
     /// Accepted, and no run asked for yet.
-    waiting: BTreeMap<CallId, (usize, Time)>,
+    waiting: BTreeMap<CallId, Waiting>,
     /// When the configuration changed last.
     changed: usize,
+}
+
+/// A child that waits for room.
+struct Waiting {
+    since: (usize, Time),
+    /// Since when there is room.
+    room: Option<Time>,
 }
 
 /// A gateway may need a moment to see that there is room.
@@ -42,11 +49,7 @@ impl Checker for Slots {
             What::Effect(Effect::Answer(answer)) => self.on_answer(answer, entry.at, facts, sink),
             What::Effect(Effect::StartRun(start)) => {
                 if let Some(Role::Child(id)) = facts.run_here().map(|run| &run.role) {
-                    self.waiting.remove(id);
-                    let call = facts.calls.get(id);
-                    if let Some(pool) = call.and_then(|call| Working::pool(call, facts)) {
-                        self.working.push(pool, &start.run);
-                    }
+                    self.on_child(id, &start.run, facts, sink);
                 }
             }
             // Nobody knows what was accepted, and what waits anew.
@@ -67,6 +70,30 @@ impl Checker for Slots {
 }
 
 impl Slots {
+    fn on_child(&mut self, id: &CallId, run: &RunId, facts: &Facts, sink: &mut Sink) {
+        if self.waiting.remove(id).is_some() {
+            sink.witness();
+        }
+        let Some(call) = facts.calls.get(id) else {
+            return;
+        };
+        // A parent that is a child itself has taken no place of its own child's.
+        let above = match &call.by {
+            Caller::Run(by) => facts.runs.get(by).map(|by| &by.role),
+            Caller::Admin | Caller::Plugin => None,
+        };
+        if let Some(Role::Child(above)) = above
+            && let Some(above) = facts.calls.get(above)
+            && let Some(pool) = Working::pool(above, facts)
+            && most_at_work(above, facts) <= self.working.count(&pool, true, facts)
+        {
+            sink.witness();
+        }
+        if let Some(pool) = Working::pool(call, facts) {
+            self.working.push(pool, run);
+        }
+    }
+
     fn on_call(&mut self, call: &Call, facts: &Facts) {
         match call.method.as_str() {
             "sessions_spawn" => {
@@ -94,6 +121,10 @@ impl Slots {
             pending.retain(|other| other != id);
         }
         if is_refused(call) {
+            // One that failed later held a place until then.
+            if call.asked_thread || call.run.is_some() {
+                *self.ever.entry(requester.clone()).or_default() += 1;
+            }
             self.judge_refusal(id, call, requester, facts, sink);
         } else if call.is_accepted() {
             let ever = self.ever.entry(requester.clone()).or_default();
@@ -103,7 +134,9 @@ impl Slots {
             }
             self.children.push(requester, id);
             if call.run.is_none() {
-                self.waiting.insert(id.clone(), (facts.index(), at));
+                let since = (facts.index(), at);
+                self.waiting
+                    .insert(id.clone(), Waiting { since, room: None });
             }
         }
     }
@@ -136,16 +169,21 @@ impl Slots {
         if self.waiting.is_empty() {
             return;
         }
-        for (id, &since) in &self.waiting {
-            let Some(call) = facts.calls.get(id).filter(|_| since.1 + patience <= at) else {
+        for (id, waiting) in &mut self.waiting {
+            let Some(call) = facts.calls.get(id) else {
                 continue;
             };
             let most = most_at_work(call, facts);
             let working =
                 Working::pool(call, facts).map_or(0, |pool| self.working.count(&pool, true, facts));
-            if working < most {
+            if most <= working {
+                waiting.room = None;
+                continue;
+            }
+            let room = *waiting.room.get_or_insert(at);
+            if room + patience <= at {
                 sink.fail_since(
-                    since,
+                    waiting.since,
                     format!("spawn {id} is accepted, and waits while {working} of {most} runs of children are at work"),
                     "its run is asked for as soon as there is room",
                 );

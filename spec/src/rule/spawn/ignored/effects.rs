@@ -336,6 +336,8 @@ fn judge_first_run(
     sink: &mut Sink,
 ) {
     let run = &start.run;
+    // The task is a parameter too, and here it is given.
+    sink.witness();
     for name in ["model", "thinking"] {
         let Some(value) = call.params.get(name).filter(|value| !value.is_null()) else {
             continue;

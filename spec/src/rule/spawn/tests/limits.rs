@@ -126,7 +126,7 @@ fn who_has_ended_holds_no_slot() {
         .answer("r3", json!({"status": "forbidden", "error": FULL}));
     lost.breaks(
         rule,
-        "spawn r3 is refused for too many children while 0 of 2 are at work: max active children reached (2/2)",
+        "spawn r3 is refused for too many children while 0 of 5 are at work: max active children reached (2/2)",
     );
 }
 
@@ -178,7 +178,7 @@ fn only_what_is_there_and_listed_is_asked() {
     gone.breaks(rule, "spawn r1 of agent \"gone\" is accepted");
     let mut other = asked(json!(["*"]), json!({"agentId": "gone"}));
     other.start("b", CHILD, Fresh, &["r1"]);
-    other.breaks(rule, "run b of spawn r1 is of agent \"main\"");
+    other.breaks(rule, "run b of spawn r1 is of agent main");
     let error = "agentId is not allowed for sessions_spawn (allowed: none)";
     let mut listed = asked(json!(["*"]), json!({"agentId": "MAIN"}));
     listed.answer("r1", json!({"status": "forbidden", "error": error}));

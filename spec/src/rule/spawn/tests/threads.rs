@@ -129,7 +129,7 @@ fn a_thread_that_nothing_stands_against_is_opened_where_it_was_asked_for() {
     within.asks_thread("q1", &thread(), CHILD);
     within.breaks(
         rule,
-        "spawn r1 asks for a thread inside thread board/alice/t1",
+        "spawn r1 asks for a thread inside thread board/alice#t1",
     );
     let mut unopened = opted(json!({}));
     unopened
@@ -167,11 +167,11 @@ fn one_run_leaves_its_thread_once_it_was_told() {
     stays.start("d", CHILD, Continue, &["m2"]);
     stays.breaks(
         rule,
-        "message ⟦m2⟧ of board/alice/t1 is given to session agent:main:subagent:1, whose one run has ended and was told of",
+        "message ⟦m2⟧ of board/alice#t1 is given to session agent:main:subagent:1, whose one run has ended and was told of",
     );
     let mut session = ended("session");
     session.start("d", CHILD, Continue, &["m2"]);
-    session.says_nothing(rule);
+    session.keeps(rule);
     let mut twice = opted(json!({"mode": "run"}));
     twice
         .start("b", CHILD, Fresh, &["r1"])
