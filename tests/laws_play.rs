@@ -8,6 +8,7 @@ use moorline_sim::generator::{self, Chance};
 use moorline_sim::reference::Reference;
 use moorline_sim::world::{Played, Stage, play};
 use moorline_spec::judge::Judge;
+use moorline_spec::observe::Observer;
 use moorline_spec::profile::Profile;
 use moorline_spec::projection::by_conversation;
 use moorline_spec::rule::Rule;
@@ -15,7 +16,7 @@ use moorline_spec::scenario::{
     Action, Ending, Fixture, Home, Say, Scenario, Spawn, Step, Verb, When,
 };
 use moorline_spec::time::Span;
-use moorline_spec::trace::{Rest, Trace};
+use moorline_spec::trace::{Entry, Rest, Trace};
 use moorline_spec::verdict::Verdict;
 use moorline_spec::wire::Disk;
 use proptest::prelude::*;
@@ -87,6 +88,86 @@ fn the_reference_keeps_every_rule_in_small_random_worlds() {
         .filter(|kind| !met.contains(*kind))
         .collect();
     assert!(missing.is_empty(), "never met: {missing:?}");
+}
+
+/// What a judge forgets of the past never makes it accuse, and what is owed is never forgotten.
+#[test]
+fn a_short_memory_accuses_nobody() {
+    let profile = Profile::target();
+    for seed in 0..1_000 {
+        let scenario = generator::scenario(seed);
+        let (played, long) = play_once(&scenario);
+        let mut judge = Judge::with_horizon(&profile, 8);
+        for (index, entry) in played.trace.entries.iter().enumerate() {
+            judge.see(index, entry);
+        }
+        assert!(judge.debts().is_empty(), "seed {seed}");
+        for ((rule, short), (_, long)) in judge.finish().into_iter().zip(long) {
+            let told = (rule.id, &short);
+            assert!(!short.is_fail() || long.is_fail(), "seed {seed}: {told:?}");
+        }
+    }
+}
+
+/// A log of any length is judged in memory that follows what is live, and not what was.
+#[test]
+fn memory_follows_what_is_live() {
+    let day = generator::scenario(7);
+    let (played, _) = play_once(&day);
+    let length = played.trace.entries.last().map_or(0, |last| last.at.0 + 1);
+    let mut judge = Judge::with_horizon(&Profile::target(), 1_000);
+    let mut sizes = Vec::new();
+    let mut index = 0;
+    for number in 0..400 {
+        for entry in &played.trace.entries {
+            let mut entry = renamed(entry, number);
+            entry.at.0 += number as u64 * length;
+            judge.see(index, &entry);
+            index += 1;
+        }
+        sizes.push(judge.facts().size());
+    }
+    let early = sizes[..200].iter().max();
+    let late = sizes[200..].iter().max();
+    assert!(late <= early, "{early:?} things at first, {late:?} later");
+}
+
+/// The entry with ids and markers of its own, as another day would have them.
+fn renamed(entry: &Entry, number: usize) -> Entry {
+    let mut value = serde_json::to_value(entry).expect("an entry is plain data");
+    rename(&mut value, number);
+    serde_json::from_value(value).expect("a name is a name")
+}
+
+fn rename(value: &mut Value, number: usize) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(|value| rename(value, number)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let is_id = matches!(
+                    name.as_str(),
+                    "run" | "call" | "delivery" | "message" | "request" | "steer" | "resumes"
+                );
+                match value {
+                    Value::String(id) if is_id => *id = format!("{id}@{number}"),
+                    Value::Array(all)
+                        if matches!(
+                            name.as_str(),
+                            "own" | "markers" | "lost" | "kept" | "alive"
+                        ) =>
+                    {
+                        for id in all {
+                            if let Value::String(id) = id {
+                                *id = format!("{id}@{number}");
+                            }
+                        }
+                    }
+                    other => rename(other, number),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => (),
+    }
 }
 
 /// The names of the seam, as they stand in the lines of a trace; outcomes behind a colon.

@@ -6,6 +6,7 @@ use crate::facts::Facts;
 use crate::observe::Observer;
 use crate::profile::Profile;
 use crate::rule::{self, Checker, Kind, Rule, Sink};
+use crate::time::Time;
 use crate::trace::{Entry, Rest, Trace, What, World};
 use crate::verdict::{Debt, Verdict};
 
@@ -15,7 +16,14 @@ pub struct Judge {
     /// One for each rule of the registry; empty where it is not judged.
     seats: Vec<Option<Seat>>,
     rest: Option<Rest>,
+    /// For how many entries what is settled is remembered, and when something is forgotten next.
+    horizon: usize,
+    /// The entry, and its time, before which what is settled may be forgotten next.
+    before: (usize, Time),
 }
+
+/// For how many entries a judge remembers what is settled, unless told otherwise.
+const HORIZON: usize = 1 << 16;
 
 /// For each kind of entry, the rules that look at it, by their place in the registry.
 static BY_KIND: LazyLock<[Vec<usize>; Kind::COUNT]> = LazyLock::new(|| {
@@ -38,6 +46,12 @@ struct Seat {
 impl Judge {
     /// A judge who holds a gateway of that profile to every rule of its families.
     pub fn new(profile: &Profile) -> Self {
+        Self::with_horizon(profile, HORIZON)
+    }
+
+    /// One who remembers what is settled for so many entries, and up to twice as many. A short
+    /// memory never accuses where a long one does not; it may overlook what comes back late.
+    pub fn with_horizon(profile: &Profile, horizon: usize) -> Self {
         let seat = |rule: &'static Rule| {
             let checker = rule.checker?;
             let promised = profile.families.contains(&rule.family);
@@ -51,12 +65,26 @@ impl Judge {
             facts: Facts::new(profile),
             seats: rule::all().iter().map(seat).collect(),
             rest: None,
+            horizon,
+            before: (0, Time::ZERO),
         }
     }
 
     /// What is known so far.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Forgets what was settled before the entry at which this was last asked for.
+    fn forget(&mut self, now: (usize, Time)) {
+        let (before, at) = std::mem::replace(&mut self.before, now);
+        if before == 0 {
+            return;
+        }
+        self.facts.forget(before, at);
+        for seat in self.seats.iter_mut().flatten() {
+            seat.checker.forget(&self.facts);
+        }
     }
 
     /// What is owed, in words.
@@ -87,6 +115,9 @@ impl Judge {
 
 impl Observer for Judge {
     fn see(&mut self, index: usize, entry: &Entry) {
+        if self.before.0 + self.horizon <= index && 0 < index {
+            self.forget((index, entry.at));
+        }
         self.facts.see(index, entry);
         if let What::World(World::Rest(rest)) = entry.what {
             self.rest = Some(rest);

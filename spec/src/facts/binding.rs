@@ -16,7 +16,7 @@ use crate::stimulus::{
 };
 use crate::time::{Span, Time};
 
-/// The number of a binding in a trace.
+/// The number of a binding, until something is forgotten.
 pub type BindingId = usize;
 
 /// What a crash may take of what was not yet on the disk: touches of so long.
@@ -460,8 +460,7 @@ impl Facts {
 
     /// Whether a message came before. Only a later life may take it for new, and a command with it.
     fn came_before(&mut self, inbound: &Inbound) -> bool {
-        let same =
-            |first: &&MessageFacts| first.message == inbound.message && first.at == inbound.at;
+        let same = |first: &&MessageFacts| Some(first.number) == self.here.message;
         let first = self.messages.values().find(same).map(|first| first.arrived);
         let Some((_, at)) = first.filter(|&(index, _)| index != self.index) else {
             return false;

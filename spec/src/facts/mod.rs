@@ -7,6 +7,7 @@
 mod binding;
 mod command;
 mod delivery;
+mod forget;
 mod here;
 mod provenance;
 mod relay;
@@ -46,6 +47,11 @@ pub use session::{MessageFacts, SessionBefore, SessionFacts};
 
 /// Things by their ids, in the order in which they became known.
 pub type Table<K, V> = IndexMap<K, V, FxBuildHasher>;
+
+/// A table with room for what a short story brings, so that it does not grow in small steps.
+fn room<K, V>() -> Table<K, V> {
+    Table::with_capacity_and_hasher(16, FxBuildHasher)
+}
 
 /// Everything known so far. It is brought up to date with an entry before checkers see it.
 #[derive(Debug)]
@@ -113,8 +119,9 @@ pub struct Facts {
     /// How many completions, replies and calls still wait.
     owed: usize,
     threads_asked: FxHashMap<RequestId, (SessionKey, Option<CallId>)>,
-    /// The numbers of messages by their ids on the channel.
+    /// The numbers of messages by their ids on the channel, and how many there were.
     numbers: FxHashMap<(Address, MessageId), usize>,
+    numbered: usize,
     here: here::Here,
     now: Time,
     index: usize,
@@ -131,11 +138,11 @@ impl Facts {
             agents: Vec::new(),
             lives: 0,
             healing: false,
-            born: Table::default(),
+            born: room(),
             places: Table::default(),
-            messages: Table::default(),
+            messages: room(),
             untaken: BTreeSet::new(),
-            runs: Table::default(),
+            runs: room(),
             calls: Table::default(),
             steers: FxHashMap::default(),
             sessions: Table::default(),
@@ -150,13 +157,14 @@ impl Facts {
             told_at: Time::ZERO,
             stopped: false,
             died: None,
-            deliveries: Table::default(),
+            deliveries: room(),
             completions: Table::default(),
-            replies: Table::default(),
+            replies: room(),
             tells: FxHashMap::default(),
             owed: 0,
             threads_asked: FxHashMap::default(),
             numbers: FxHashMap::default(),
+            numbered: 0,
             here: here::Here::default(),
             now: Time::ZERO,
             index: 0,

@@ -103,18 +103,14 @@ impl Facts {
 
     /// Whether a session belongs to a spawned child.
     pub fn is_child_session(&self, key: &SessionKey) -> bool {
-        self.calls.values().any(|call| {
-            call.method == "sessions_spawn"
-                && (call
-                    .run
-                    .as_ref()
-                    .and_then(|run| self.runs.get(run))
-                    .is_some_and(|r| r.key == *key))
-        })
+        let session = self.sessions.get(key);
+        session.is_some_and(|session| session.is_child)
     }
 
     pub(super) fn begin_owing(&mut self, ended: &RunEnded, entry: &Entry) {
-        let run = self.runs[&ended.run].clone();
+        let Some(run) = self.runs.get(&ended.run).cloned() else {
+            return;
+        };
         // What was told to stop is killed, whatever it managed to say.
         let outcome = if run.cancelled {
             Outcome::Killed

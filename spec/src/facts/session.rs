@@ -33,6 +33,8 @@ pub struct SessionFacts {
     pub told_at: Option<(usize, Time)>,
     /// It was deleted since its last run.
     pub deleted: bool,
+    /// A spawn made it.
+    pub is_child: bool,
     /// Nobody can tell which memory it has: a fresh start of it was lost.
     pub uncertain: bool,
     /// The state before the run that was asked for last, for checkers to compare with.
@@ -137,9 +139,10 @@ impl Facts {
         if !self.places.contains_key(&inbound.at) {
             self.places.insert(inbound.at.clone(), inbound.kind);
         }
-        let next = self.numbers.len();
         let id = (inbound.at.clone(), inbound.message.clone());
+        let next = self.numbered;
         let number = *self.numbers.entry(id).or_insert(next);
+        self.numbered += usize::from(number == next);
         self.here.message = Some(number);
         let Some(marker) = entry.own.first() else {
             return;
@@ -394,6 +397,7 @@ impl Facts {
             session.told_at = None;
         }
         session.deleted = false;
+        session.is_child |= matches!(run.role, Role::Child(_));
         session.written_at = now;
         session.written_to = now;
         session.runs.push(id.clone());

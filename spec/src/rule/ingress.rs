@@ -115,6 +115,13 @@ impl Checker for Once {
             _ => (),
         }
     }
+
+    fn forget(&mut self, facts: &Facts) {
+        let is_known = |run: &RunId| facts.runs.contains_key(run);
+        self.given.retain(|_, runs| runs.iter().any(is_known));
+        self.replaced.retain(|_, by| is_known(by));
+        self.unheard.retain(is_known);
+    }
 }
 
 impl Once {
@@ -215,12 +222,18 @@ impl Once {
 #[derive(Default)]
 struct Fifo {
     waiting: BTreeMap<Number, Waiting>,
-    /// For each conversation and session, the latest-arrived message that a run was given: when it
-    /// first came, and its marker.
-    newest: FxHashMap<(Address, SessionKey), (usize, Marker)>,
+    /// For each session, the latest-arrived message of each conversation that a run was given.
+    newest: FxHashMap<SessionKey, Vec<Newest>>,
     /// Runs that were told to stop.
     cancelled: Vec<RunId>,
     rested: bool,
+}
+
+struct Newest {
+    at: Address,
+    /// The entry in which it first came.
+    arrived: usize,
+    marker: Marker,
 }
 
 struct Waiting {
@@ -272,6 +285,16 @@ impl Checker for Fifo {
             What::World(World::Rest(rest)) => self.rested = *rest != Rest::OutOfWakes,
             _ => (),
         }
+    }
+
+    fn forget(&mut self, facts: &Facts) {
+        let is_known = |message: &Waiting| facts.messages.contains_key(&message.marker);
+        self.waiting.retain(|_, message| is_known(message));
+        self.cancelled.retain(|run| facts.runs.contains_key(run));
+        for queues in self.newest.values_mut() {
+            queues.retain(|newest| facts.messages.contains_key(&newest.marker));
+        }
+        self.newest.retain(|_, queues| !queues.is_empty());
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
@@ -376,23 +399,31 @@ impl Fifo {
             let Some(key) = facts.run_here().map(|run| run.key.clone()) else {
                 continue;
             };
-            let queue = (at.clone(), key);
-            match self.newest.get(&queue) {
-                Some((newest, first)) if *newest > waiting.again.0 && marker == latest => {
-                    let (name, first) = (marker.in_text(), first.in_text());
+            let queues = self.newest.entry(key).or_default();
+            let known = queues.iter().position(|newest| newest.at == *at);
+            let newest = known.map(|known| &mut queues[known]);
+            match newest {
+                Some(newest) if newest.arrived > waiting.again.0 && marker == latest => {
+                    let (name, first) = (marker.in_text(), newest.marker.in_text());
                     sink.fail(
                         format!("message {name} of {at} is given to run {run} after message {first}, which arrived later"),
                         format!("message {name} is given to a run before message {first}"),
                     );
+                    continue;
                 }
-                Some((newest, _)) if *newest > waiting.again.0 => (),
-                _ => {
-                    self.newest
-                        .insert(queue, (waiting.arrived.0, marker.clone()));
-                    if waiting.busy {
-                        sink.witness();
-                    }
+                Some(newest) if newest.arrived > waiting.again.0 => continue,
+                Some(newest) => {
+                    newest.arrived = waiting.arrived.0;
+                    newest.marker.clone_from(marker);
                 }
+                None => queues.push(Newest {
+                    at: at.clone(),
+                    arrived: waiting.arrived.0,
+                    marker: marker.clone(),
+                }),
+            }
+            if waiting.busy {
+                sink.witness();
             }
         }
     }

@@ -86,6 +86,12 @@ pub trait Checker {
     /// Sees an entry of a kind its rule names; `facts` are up to date with it.
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink);
 
+    /// The facts have forgotten what is settled and long past: what the checker remembers of it has
+    /// no more use. A checker that comes upon an id which facts know no more takes it for settled.
+    fn forget(&mut self, facts: &Facts) {
+        let _ = facts;
+    }
+
     /// Nothing more will be seen. What never came is found here.
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
         let (_, _) = (facts, sink);

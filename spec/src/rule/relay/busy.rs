@@ -86,7 +86,9 @@ impl Busy {
             return;
         };
         for child in facts.told_in(markers) {
-            let completion = &facts.completions[&child];
+            let Some(completion) = facts.completions.get(&child) else {
+                continue;
+            };
             if !self.has_met(&child) || completion.requester.as_ref() != Some(&run.key) {
                 continue;
             }

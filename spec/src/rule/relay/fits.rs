@@ -1,5 +1,7 @@
 //! Long texts arrive whole.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use crate::address::Address;
@@ -16,7 +18,8 @@ use crate::trace::{Entry, What, World};
 pub(super) struct Fits {
     /// Long last words, by each of their markers.
     long: FxHashMap<Marker, usize>,
-    words: Vec<Words>,
+    words: BTreeMap<usize, Words>,
+    remembered: usize,
 }
 
 /// Last words that may not fit into one message.
@@ -68,8 +71,9 @@ impl Checker for Fits {
             }
             What::World(World::Posted { at, .. }) if !self.long.is_empty() => {
                 for marker in &entry.markers {
-                    if let Some(&number) = self.long.get(marker) {
-                        self.words[number].post(marker, at, facts, sink);
+                    let number = self.long.get(marker);
+                    if let Some(words) = number.and_then(|number| self.words.get_mut(number)) {
+                        words.post(marker, at, facts, sink);
                     }
                 }
             }
@@ -77,8 +81,15 @@ impl Checker for Fits {
         }
     }
 
+    fn forget(&mut self, facts: &Facts) {
+        self.words
+            .retain(|_, words| facts.runs.contains_key(&words.run));
+        self.long
+            .retain(|_, number| self.words.contains_key(number));
+    }
+
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
-        for words in &self.words {
+        for words in self.words.values() {
             let failed = facts
                 .replies
                 .get(&words.run)
@@ -105,14 +116,16 @@ impl Fits {
             .filter(|marker| entry.own.contains(marker));
         let order: Vec<Marker> = stands.cloned().collect();
         for marker in &order {
-            self.long.insert(marker.clone(), self.words.len());
+            self.long.insert(marker.clone(), self.remembered);
         }
-        self.words.push(Words {
+        let words = Words {
             run: run.clone(),
             order,
             text: text.clone(),
             posted: Vec::new(),
-        });
+        };
+        self.words.insert(self.remembered, words);
+        self.remembered += 1;
     }
 }
 

@@ -54,6 +54,11 @@ impl Checker for Once {
             _ => (),
         }
     }
+
+    fn forget(&mut self, facts: &Facts) {
+        self.attempts
+            .retain(|marker, _| facts.born.contains_key(marker));
+    }
 }
 
 /// Whether a text is a child's last words, or those of a turn that was told of a child.
@@ -221,7 +226,9 @@ pub(super) fn told_before(
     };
     let mut twice = Vec::new();
     for child in facts.told_in(markers) {
-        let completion = &facts.completions[&child];
+        let Some(completion) = facts.completions.get(&child) else {
+            continue;
+        };
         if completion.requester.as_ref() != Some(&run.key) || *turn == child {
             continue;
         }

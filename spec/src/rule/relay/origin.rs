@@ -73,7 +73,8 @@ fn said(
                 let Some(completion) = facts.completions.get(child) else {
                     continue;
                 };
-                let after = completion.ended.0 < facts.born[carrier].entry;
+                let born = facts.born.get(carrier);
+                let after = born.is_some_and(|born| completion.ended.0 < born.entry);
                 if after && completion.requester.as_ref() == Some(&run.key) {
                     let what = format!("what run {id} says after it was told of run {child}");
                     judge(deliver, carrier, &what, &completion.origins, sink);

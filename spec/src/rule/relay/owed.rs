@@ -180,6 +180,11 @@ pub(in crate::rule) fn carried(markers: &[Marker], facts: &Facts) -> Vec<RunId> 
 }
 
 impl Checker for StillOwed {
+    fn forget(&mut self, facts: &Facts) {
+        self.setbacks.retain(|run, _| !is_settled(facts, run));
+        self.doubted.retain(|run| facts.runs.contains_key(run));
+    }
+
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
             What::Stimulus(Stimulus::Receipt(receipt)) => {

@@ -52,15 +52,19 @@ impl Checker for Atomic {
         }
     }
 
+    fn forget(&mut self, facts: &Facts) {
+        self.spawns.retain(|id, _| facts.calls.contains_key(id));
+        self.requests.retain(|_, id| facts.calls.contains_key(id));
+    }
+
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
         for (id, spawn) in &self.spawns {
             let Some((what, since)) = spawn.failed else {
                 continue;
             };
-            let answered = facts
-                .calls
-                .get(id)
-                .is_some_and(|call| call.answer.is_some());
+            // What is forgotten was settled.
+            let call = facts.calls.get(id);
+            let answered = call.is_none_or(|call| call.answer.is_some());
             if self.rested && !answered && spawn.crashes == self.crashes {
                 sink.fail_since(
                     since,
@@ -132,7 +136,7 @@ impl Atomic {
 
     fn on_start(&mut self, start: &StartRun, facts: &Facts, sink: &mut Sink) {
         let run = &start.run;
-        match facts.runs.get(run).map(|run| &run.role) {
+        match facts.run_here().map(|run| &run.role) {
             Some(Role::Child(id)) => {
                 if let Some(spawn) = self.spawns.get_mut(id)
                     && spawn.failed.is_some_and(|(what, _)| what == START_REFUSED)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{Checker, Sink};
 use super::asked::{child_key, words};
 use crate::effect::{Answer, Effect, Report};
-use crate::facts::{Facts, RunState};
+use crate::facts::{BornAs, Facts, RunState};
 use crate::id::{CallId, RunId};
 use crate::stimulus::Caller;
 use crate::time::Time;
@@ -33,11 +33,13 @@ impl Checker for Durable {
             What::Effect(Effect::Answer(answer)) => self.on_answer(answer, facts, sink),
             What::Effect(Effect::Persist(_)) => self.persisted = Some(facts.index()),
             What::Effect(Effect::Deliver(_)) => {
-                let told = self.accepted.iter().filter(|id| {
-                    let call = facts.calls.get(*id);
-                    call.is_some_and(|call| call.own.iter().any(|own| entry.markers.contains(own)))
-                });
-                self.noticed.extend(told.cloned());
+                for (_, born) in facts.texts_here() {
+                    if let BornAs::Parameter(call) = &born.what
+                        && self.accepted.contains(call)
+                    {
+                        self.noticed.push(call.clone());
+                    }
+                }
             }
             What::Effect(Effect::Report(Report::Failed { run, .. })) => {
                 self.reported.push(run.clone());
@@ -46,6 +48,13 @@ impl Checker for Durable {
             What::World(World::Rest(rest)) => self.rested = *rest != Rest::OutOfWakes,
             _ => (),
         }
+    }
+
+    fn forget(&mut self, facts: &Facts) {
+        let is_known = |call: &CallId| facts.calls.contains_key(call);
+        self.accepted.retain(is_known);
+        self.noticed.retain(is_known);
+        self.reported.retain(|run| facts.runs.contains_key(run));
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
@@ -96,7 +105,9 @@ impl Durable {
 
     /// A send to the session of a child that was at stake is answered as if there were none.
     fn on_unknown(&self, send: &CallId, facts: &Facts, sink: &mut Sink) {
-        let call = &facts.calls[send];
+        let Some(call) = facts.calls.get(send) else {
+            return;
+        };
         let said = words(call);
         let unknown = ["unknown", "not found", "no session", "no such"];
         if !unknown
@@ -109,7 +120,7 @@ impl Durable {
             return;
         };
         for id in self.at_stake.keys() {
-            let child = child_key(&facts.calls[id], facts);
+            let child = facts.calls.get(id).and_then(|call| child_key(call, facts));
             let Some(child) = child.filter(|child| child.as_str() == key) else {
                 continue;
             };

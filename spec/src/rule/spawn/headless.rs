@@ -150,7 +150,8 @@ impl Remembers {
             .sessions
             .get(key)
             .is_some_and(|session| session.deleted || session.told_to_forget);
-        let other_agent = facts.calls[spawn].text("agentId").is_some();
+        let spawn_facts = facts.calls.get(spawn);
+        let other_agent = spawn_facts.is_some_and(|spawn| spawn.text("agentId").is_some());
         let refused = match send.status() {
             Some("error") => true,
             Some("forbidden") => !other_agent,
@@ -255,6 +256,10 @@ impl Checker for Output {
         }
     }
 
+    fn forget(&mut self, facts: &Facts) {
+        self.replies.retain(|run, _| facts.runs.contains_key(run));
+    }
+
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
         if !self.rested {
             return;
@@ -276,7 +281,9 @@ impl Checker for Output {
             }
         }
         for (run, reply) in &self.replies {
-            let send = &facts.calls[&reply.send];
+            let Some(send) = facts.calls.get(&reply.send) else {
+                continue;
+            };
             let excused = reply.crashes != self.crashes
                 || send.status() == Some("accepted")
                 || send
@@ -346,7 +353,9 @@ impl Output {
     fn on_deliver(&mut self, deliver: &Deliver, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         // A notice of failure quotes what was sent.
         for reply in self.replies.values_mut().filter(|reply| !reply.heard) {
-            let send = &facts.calls[&reply.send];
+            let Some(send) = facts.calls.get(&reply.send) else {
+                continue;
+            };
             reply.heard = send.origins.contains(&deliver.to)
                 && send.own.iter().any(|own| entry.markers.contains(own));
         }
