@@ -135,7 +135,6 @@ impl Atomic {
     }
 
     fn on_start(&mut self, start: &StartRun, facts: &Facts, sink: &mut Sink) {
-        let run = &start.run;
         match facts.run_here().map(|run| &run.role) {
             Some(Role::Child(id)) => {
                 if let Some(spawn) = self.spawns.get_mut(id)
