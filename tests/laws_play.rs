@@ -162,7 +162,12 @@ fn rename(value: &mut Value, number: usize) {
                             }
                         }
                     }
-                    other => rename(other, number),
+                    Value::String(_)
+                    | Value::Array(_)
+                    | Value::Object(_)
+                    | Value::Null
+                    | Value::Bool(_)
+                    | Value::Number(_) => rename(value, number),
                 }
             }
         }

@@ -3,6 +3,7 @@
 mod config;
 mod ingress;
 mod policy;
+mod send;
 mod session;
 mod spawn;
 
@@ -12,6 +13,7 @@ pub(super) fn gateways() -> Vec<Broken> {
     let families = [
         ingress::gateways(),
         config::gateways(),
+        send::gateways(),
         session::gateways(),
         spawn::gateways(),
         policy::gateways(),

@@ -12,7 +12,7 @@ use moorline_spec::profile::{AcpParams, ContextDefault, SessionCleanup, SpawnThr
 use serde_json::Value;
 
 use super::decisions::{
-    Asked, Audience, Bindable, Brood, Context, Expecting, Limited, Mode, Naming, OptIn, Runtime,
+    Asked, Audience, Bindable, Brood, Context, Expecting, Limited, Mode, Nominee, OptIn, Runtime,
 };
 use super::state::{Owed, Spawn, Standing};
 use super::tools::Caller;
@@ -279,7 +279,7 @@ impl Reference {
         if wanted.runtime == Runtime::Acp {
             return self.check_acp_agent(named);
         }
-        let allowed = self.decisions.may_name(&Naming {
+        let allowed = self.decisions.may_name(&Nominee {
             dial: self.dials.own_agent,
             own: own == named,
             listed: self.config.spawns_of(&own).map(|list| listed(list, &named)),

@@ -1,7 +1,7 @@
 //! Every decision that a bug can get wrong, as one small pure function with the right answer as its
 //! default. A broken gateway overrides one of them.
 
-use moorline_spec::address::{Address, Place};
+use moorline_spec::address::{Address, Origin, Place};
 use moorline_spec::calendar::Calendar;
 use moorline_spec::channel::{Placement, TextLimit, Threading};
 use moorline_spec::config::{Layer, Limits};
@@ -60,9 +60,91 @@ pub trait Decisions {
         speaking.first().copied()
     }
 
+    /// Whether what a call names is one thing; else what is wrong.
+    fn names(&self, naming: &Naming) -> Result<(), &'static str> {
+        if naming.key && naming.label {
+            return Err("Provide either sessionKey or label (not both).");
+        }
+        Ok(())
+    }
+
+    /// The session that `current` stands for.
+    fn current(&self, caller: Option<&SessionKey>) -> Option<SessionKey> {
+        caller.cloned()
+    }
+
+    /// Whether a text may go to a key that nothing is known of: to the main session of an agent,
+    /// which every agent has.
+    fn may_mint(&self, dial: bool, is_main: bool) -> bool {
+        dial || is_main
+    }
+
+    /// Whether a session reaches another.
+    fn reaches(&self, reach: &Reach) -> Result<(), Unseen> {
+        super::reach::reaches(reach)
+    }
+
+    /// Whether a session may send to itself.
+    fn may_send_to_itself(&self) -> bool {
+        false
+    }
+
+    /// Whether what is said to a late reply goes back to whoever replied.
+    fn exchange_goes_on(&self, exchange: &Exchange) -> bool {
+        let between = !exchange.own_child && !exchange.passing;
+        between && !exchange.silent && exchange.turns < exchange.most
+    }
+
+    /// Whether what comes after the sender stopped waiting is told to it.
+    fn keeps_late_replies(&self) -> bool {
+        true
+    }
+
     /// Whether a message with a known id is worked on again.
     fn repeats(&self, seen: bool) -> bool {
         seen
+    }
+
+    /// Whether a message is known by the session it reaches too: never right, since sessions change.
+    fn claims_by_session(&self) -> bool {
+        false
+    }
+
+    /// Whether messages that were worked on are known after a restart.
+    fn claims_survive(&self) -> bool {
+        true
+    }
+
+    /// Whether a message may come again for which no run started.
+    fn releases_claims(&self) -> bool {
+        true
+    }
+
+    /// Whether two messages may be answered as one: by one person, in one place.
+    fn joins(&self, one: &Origin, other: &Origin) -> bool {
+        one.address == other.address && one.person == other.person
+    }
+
+    /// Whether a message on its way into a run keeps its place before those that came later.
+    fn keeps_its_place(&self) -> bool {
+        true
+    }
+
+    /// Whether what waits has its turn after a run that ended so.
+    fn goes_on_after(&self, outcome: Outcome) -> bool {
+        let _ = outcome;
+        true
+    }
+
+    /// Whether whoever stops a run stops what waits behind it too.
+    fn stop_takes_what_waits(&self) -> bool {
+        false
+    }
+
+    /// Whether a turn waits until the one before it in its session is over.
+    fn waits_its_turn(&self, cause: Cause) -> bool {
+        let _ = cause;
+        true
     }
 
     /// Which of the runs that wait for a session has its turn next, from 0: the first that came.
@@ -177,7 +259,7 @@ pub trait Decisions {
     }
 
     /// Whether a spawn may name this agent: its own where nothing is listed, else what is listed.
-    fn may_name(&self, naming: &Naming) -> bool {
+    fn may_name(&self, naming: &Nominee) -> bool {
         let exempt = naming.own && naming.dial == OwnAgent::Always;
         exempt || naming.listed.unwrap_or(naming.own)
     }

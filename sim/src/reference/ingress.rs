@@ -28,7 +28,7 @@ impl Reference {
         if self.other_account_holds(&inbound.at) {
             return self.drop_message(inbound, bound, Traffic::Dropped, "bound by another account");
         }
-        let seen = seen_of(inbound);
+        let seen = self.claim_of(inbound);
         if self.decisions.repeats(self.state.seen.contains(&seen)) {
             return self.drop_message(inbound, bound, Traffic::Repeated, "came before");
         }
@@ -77,7 +77,7 @@ impl Reference {
             requester: None,
         };
         let run = self.new_run(key, Turn::Message(message), rest, Some(origin));
-        self.enqueue(run);
+        self.enqueue_message(run);
     }
 
     fn own_session(&self, inbound: &Inbound) -> SessionKey {
@@ -193,18 +193,33 @@ impl Reference {
             steered: Vec::new(),
             starts: 0,
             words: 0,
+            joined: Vec::new(),
+            unsteered: false,
         }
     }
 
-    /// The message may come again: nothing was done with it.
+    /// By what a message is known when it comes again.
+    fn claim_of(&self, inbound: &Inbound) -> Seen {
+        let mut seen = seen_of(inbound);
+        if self.decisions.claims_by_session() {
+            let key = self.own_session(inbound);
+            seen.2 = format!("{}@{key}", seen.2).into();
+        }
+        seen
+    }
+
+    /// The messages of a run may come again: nothing was done with them.
     pub(super) fn release_claim(&mut self, run: &Run) {
-        if let (Turn::Message(message), Some(origin)) = (&run.turn, &run.origin) {
+        let (Turn::Message(message), Some(origin)) = (&run.turn, &run.origin) else {
+            return;
+        };
+        for id in std::iter::once(&message.id).chain(&run.joined) {
             let at = &origin.address;
             let seen = (
                 at.channel.clone(),
                 at.account.clone(),
                 at.conversation.clone(),
-                message.id.clone(),
+                id.clone(),
             );
             self.state.seen.remove(&seen);
             self.state.seen_order.retain(|other| *other != seen);

@@ -172,9 +172,12 @@ pub(super) fn is_silent(text: &str) -> bool {
     if text.len() > 2_000 {
         return false;
     }
-    // Both tokens have an underscore, and few texts have.
+    // All tokens have an underscore, and few texts have.
     if !text.as_bytes().contains(&b'_') {
         return text.trim().is_empty();
     }
-    matches!(words(text).as_str(), "NO_REPLY" | "ANNOUNCE_SKIP")
+    matches!(
+        words(text).as_str(),
+        "NO_REPLY" | "ANNOUNCE_SKIP" | "REPLY_SKIP"
+    )
 }

@@ -8,12 +8,15 @@ mod admit;
 mod bindings;
 mod commands;
 mod decisions;
+mod exchange;
 mod ingress;
 mod journal;
 mod keys;
 mod lanes;
 mod outbox;
 mod questions;
+mod queue;
+mod reach;
 mod record;
 mod relay;
 mod restart;
@@ -48,8 +51,9 @@ use serde_json::{Value, json};
 
 pub use decisions::{
     AfterLapse, Again, Ages, Asked, Asker, Audience, Bindable, Brood, Busy, Cause, Context,
-    Decisions, Doubt, Expecting, Handing, Hearing, Lapse, Limited, Lost, Mode, Naming, Next, OptIn,
-    Output, Pool, Recovery, Right, Runtime, Setting, Speaking, Times, Traffic, Untold, WhenBusy,
+    Decisions, Doubt, Exchange, Expecting, Handing, Hearing, Lapse, Limited, Lost, Mode, Naming,
+    Next, Nominee, OptIn, Output, Pool, Reach, Recovery, Right, Runtime, Setting, Speaking, Times,
+    Traffic, Unseen, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
 use state::State;

@@ -6,7 +6,7 @@ use moorline_spec::config::{Config, ResetPolicy};
 use moorline_spec::id::{AgentId, PersonId};
 use moorline_spec::profile::{
     AcpLimits, AfterUnknown, BusyRequester, CompletionTo, ConcurrencyOf, OwnAgent, ProactiveTo,
-    ResetAnchor,
+    ResetAnchor, Visibility,
 };
 use moorline_spec::stimulus::{Author, InternalPath, Outcome};
 use moorline_spec::time::{Span, Time};
@@ -44,6 +44,60 @@ pub struct Hearing {
     pub hears_bots: bool,
     /// Whether it begins with the mark of a gateway's notice.
     pub notice: bool,
+}
+
+/// How a call names the session it means.
+#[derive(Clone, Copy, Debug)]
+pub struct Naming {
+    /// By key or id.
+    pub key: bool,
+    /// By label.
+    pub label: bool,
+    /// By agent.
+    pub agent: bool,
+}
+
+/// A session that wants something of another.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// How far it sees.
+    pub visibility: Visibility,
+    /// It is itself.
+    pub own: bool,
+    /// It spawned it, at some depth.
+    pub below: bool,
+    /// Both are of one agent.
+    pub same_agent: bool,
+    /// Sessions of the two agents may reach each other.
+    pub agents_may_meet: bool,
+}
+
+/// Why a session is not reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// Only itself is.
+    Own,
+    /// Only what it spawned is.
+    Tree,
+    /// Only its agent's sessions are.
+    OtherAgent,
+    /// The two agents are kept apart.
+    AgentsApart,
+}
+
+/// An exchange between two sessions, as one of them has said something.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// How many turns there were.
+    pub turns: u32,
+    /// How many there may be.
+    pub most: u32,
+    /// One of the two had nothing to say.
+    pub silent: bool,
+    /// The one is a child of the other.
+    pub own_child: bool,
+    /// The one is there for a single job of the clockwork.
+    pub passing: bool,
 }
 
 /// Something that several layers of the configuration can say.
@@ -192,7 +246,7 @@ pub struct Pool {
 
 /// An agent that a spawn names.
 #[derive(Clone, Copy, Debug)]
-pub struct Naming {
+pub struct Nominee {
     /// The dial.
     pub dial: OwnAgent,
     /// Whether it is the requester's own.

@@ -79,7 +79,9 @@ impl Reference {
         };
         let silent = debt.outcome == Outcome::Ok && keys::is_silent(&debt.text);
         let tells = !silent || self.decisions.tells_of_silence(self.dials.no_reply);
-        if !debt.is_expected() || !tells {
+        let late = debt.what == Owed::Reply;
+        let over = Self::ends_exchange(debt) || late && !self.decisions.keeps_late_replies();
+        if !debt.is_expected() || !tells || over {
             return self.settle(number);
         }
         if debt.audience == Audience::Origin {
@@ -195,6 +197,9 @@ impl Reference {
     }
 
     pub(super) fn on_steered(&mut self, steered: &Steered) {
+        if let Some(joining) = self.state.joining.remove(&steered.steer) {
+            return self.on_joined(&joining, steered.outcome);
+        }
         let Some(steer) = self.state.steers.remove(&steered.steer) else {
             return;
         };
@@ -244,12 +249,13 @@ impl Reference {
             return;
         };
         if outcome.is_some_and(|outcome| self.decisions.is_told(Handing::Ended(outcome))) {
-            let both = debt.audience == Audience::Both;
-            self.add_to_waiting(&debt.requester.clone(), text);
-            if both && keys::is_silent(text) {
+            let debt = debt.clone();
+            self.add_to_waiting(&debt.requester, text);
+            if debt.audience == Audience::Both && keys::is_silent(text) {
                 return self.tell_origin(number, None);
             }
-            return self.settle(number);
+            self.settle(number);
+            return self.exchange(&debt, text);
         }
         let next = self.decisions.after_untold(&Untold {
             dial: self.dials.completion_to,

@@ -26,6 +26,10 @@ impl Reference {
         if open.restored {
             let (state, untold) = journal::fold(&open.disk);
             self.state = state;
+            if !self.decisions.claims_survive() {
+                self.state.seen.clear();
+                self.state.seen_order.clear();
+            }
             self.state.life += 1;
             self.dirty(Dirty::Life);
             for failure in untold {

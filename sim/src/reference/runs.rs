@@ -22,8 +22,13 @@ impl Reference {
     pub(super) fn enqueue(&mut self, run: Run) -> u64 {
         let number = run.number;
         let key = run.key.clone();
+        let waits = self.decisions.waits_its_turn(run.turn.cause());
         self.state.runs.insert(number, run);
         self.dirty(Dirty::Run(number));
+        if !waits {
+            self.begin(number);
+            return number;
+        }
         if let Some(session) = self.state.sessions.get_mut(&key) {
             session.queue.push_back(number);
         }
@@ -35,7 +40,7 @@ impl Reference {
     pub(super) fn pump(&mut self, key: &SessionKey) {
         while let Some(session) = self.state.sessions.get(key)
             && session.current.is_none()
-            && let next = self.decisions.next_turn(session.queue.len())
+            && let Some(next) = self.next_in_line(session)
             && let Some(&number) = session.queue.get(next)
         {
             if !self.may_begin(number) {
@@ -45,6 +50,7 @@ impl Reference {
                 session.queue.remove(next);
                 session.current = Some(number);
             }
+            self.collect(key, number);
             self.begin(number);
         }
     }
@@ -232,6 +238,7 @@ impl Reference {
             }
             Some((false, None)) | None => (),
         }
+        self.steer_first(&key);
     }
 
     fn start_refused(&mut self, number: u64) {
@@ -262,7 +269,9 @@ impl Reference {
             return;
         }
         let run = run.clone();
-        self.release_claim(&run);
+        if self.decisions.releases_claims() {
+            self.release_claim(&run);
+        }
         self.end(number, Outcome::Error, "".into());
     }
 
@@ -311,7 +320,9 @@ impl Reference {
         if let Some(run) = self.forget(number) {
             let key = run.key.clone();
             self.conclude(run, outcome, text);
-            self.pump(&key);
+            if self.decisions.goes_on_after(outcome) {
+                self.pump(&key);
+            }
             self.make_room();
         }
     }
@@ -348,6 +359,7 @@ impl Reference {
             }
         }
         self.steered_run_ended(&run, outcome);
+        self.joined_run_ended(number, outcome);
         match &run.turn {
             Turn::Message(_) if outcome != Outcome::Ok => self.tell_failure(&run, outcome),
             Turn::Message(_) | Turn::Internal(_) => (),
@@ -367,7 +379,7 @@ impl Reference {
     }
 
     /// People hear that a message of theirs gets no answer.
-    fn tell_failure(&mut self, run: &Run, outcome: Outcome) {
+    pub(super) fn tell_failure(&mut self, run: &Run, outcome: Outcome) {
         let Some(origin) = &run.origin else {
             return;
         };

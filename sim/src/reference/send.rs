@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::decisions::Audience;
 use super::journal::Dirty;
+use super::reach::{Unreached, Want};
 use super::state::{Debt, Owed, Standing, Timer, Turn};
 use super::tools::Caller;
 use super::{Reference, keys};
@@ -61,6 +62,7 @@ impl Reference {
             },
             streams: false,
             deletes: false,
+            exchanged: 0,
             label: None,
             call: waits.then(|| (call.clone(), deadline, caller.run.unwrap_or_default())),
         };
@@ -70,95 +72,23 @@ impl Reference {
             self.state.timers.insert((deadline, Timer::Reply(number)));
         } else {
             let id = keys::run_id(number);
-            let result = json!({"status": "accepted", "runId": id, "sessionKey": target});
+            let delivery = json!({"status": "pending", "mode": "announce"});
+            let result = json!({
+                "status": "accepted", "runId": id, "sessionKey": target, "delivery": delivery,
+            });
             self.answer(call, result);
         }
         self.enqueue(run);
     }
 
-    fn send_target(
-        &self,
-        caller: &Caller,
-        params: &Value,
-    ) -> Result<SessionKey, (&'static str, String)> {
-        let target = match (params["sessionKey"].as_str(), params["label"].as_str()) {
-            (Some(_), Some(_)) => {
-                let error = "Provide either sessionKey or label (not both).";
-                return Err(("error", error.to_owned()));
-            }
-            (None, None) => {
-                let error = "Either sessionKey or label is required.";
-                return Err(("error", error.to_owned()));
-            }
-            (Some(key), None) => self.resolve(caller, key),
-            (None, Some(label)) => self
-                .by_label(label)
-                .ok_or_else(|| format!("No session found with label: {label}")),
-        };
-        let target = target.map_err(|error| ("error", error))?;
-        if caller.key.as_ref() == Some(&target) {
+    fn send_target(&self, caller: &Caller, params: &Value) -> Result<SessionKey, Unreached> {
+        let target = self.target(caller, params)?;
+        if caller.key.as_ref() == Some(&target) && !self.decisions.may_send_to_itself() {
             let error =
                 "sessions_send cannot target the calling session; use your own reply instead";
             return Err(("error", error.to_owned()));
         }
-        let exists = self.state.session(&target).is_some();
-        if exists && !self.sees(caller, &target) {
-            let error = format!("Session not visible from this session: {target}");
-            return Err(("forbidden", error));
-        }
-        let (from, to) = (
-            caller.key.as_ref().and_then(keys::agent_of),
-            keys::agent_of(&target),
-        );
-        let foreign = from.is_some() && from != to;
-        let own_child = exists && self.is_below(caller.key.as_ref(), &target);
-        if foreign && !own_child && !self.dials.agent_to_agent {
-            let error = "Agent-to-agent messaging is disabled.";
-            return Err(("forbidden", error.to_owned()));
-        }
-        Ok(target)
-    }
-
-    /// The session that a reference names: a key, an alias of the main one, or a session id.
-    pub(super) fn resolve(&self, caller: &Caller, name: &str) -> Result<SessionKey, String> {
-        let name = name.trim();
-        if name == "main" {
-            let agent = caller.key.as_ref().and_then(keys::agent_of);
-            return Ok(agent.map_or_else(|| self.main.clone(), |agent| keys::main_key(&agent)));
-        }
-        if name == "current"
-            && let Some(key) = &caller.key
-        {
-            return Ok(key.clone());
-        }
-        let key = SessionKey::from(name);
-        if self.state.session(&key).is_some() {
-            return Ok(key);
-        }
-        let mut sessions = self
-            .state
-            .sessions
-            .values()
-            .filter(|session| !session.ghost);
-        if let Some(found) = sessions.find(|s| keys::session_id(s.id).as_str() == name) {
-            return Ok(found.key.clone());
-        }
-        let known_agent = keys::agent_of(&key).is_some_and(|agent| self.agents.contains(&agent));
-        if self.dials.send_minting && known_agent {
-            return Ok(key);
-        }
-        let help = "use the full sessionKey from sessions_list, or a label";
-        Err(format!("Session not found: {name} ({help})"))
-    }
-
-    pub(super) fn by_label(&self, label: &str) -> Option<SessionKey> {
-        let mut sessions = self
-            .state
-            .sessions
-            .values()
-            .filter(|session| !session.ghost);
-        let found = sessions.find(|s| s.label.as_ref().is_some_and(|own| own.as_str() == label));
-        found.map(|session| session.key.clone())
+        self.reached(caller, target, Want::Send)
     }
 
     /// The sender waits no longer; the reply will reach its session when it comes.

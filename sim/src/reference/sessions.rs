@@ -114,6 +114,9 @@ impl Reference {
             return self.refuse(call, format!("Unknown session: {key}"));
         }
         self.rotate(key);
+        if self.decisions.stop_takes_what_waits() {
+            self.forget_waiting(key);
+        }
         self.stop_session(key, Outcome::Killed);
         self.unbind_session(key, UnboundBecause::Reset);
         self.answer(call, json!({"ok": true, "status": "ok", "key": key}));
@@ -220,6 +223,18 @@ impl Reference {
         self.dirty(Dirty::Run(number));
         let run: RunId = keys::run_id(number);
         self.out.push(Effect::CancelRun(CancelRun { run }));
+    }
+
+    /// What waits for a session is gone as if it had never come: never right.
+    fn forget_waiting(&mut self, key: &SessionKey) {
+        let waiting = self.state.sessions.get_mut(key);
+        for number in waiting
+            .map(|s| std::mem::take(&mut s.queue))
+            .unwrap_or_default()
+        {
+            self.state.runs.remove(&number);
+            self.dirty(Dirty::Run(number));
+        }
     }
 
     fn cancel_queued(&mut self, number: u64, outcome: Outcome) {

@@ -245,6 +245,7 @@ fn debt_of(run: u64, spawn: &Spawn) -> Debt {
         streams: spawn.streams,
         deletes: spawn.deletes && spawn.mode == Mode::Run,
         label: spawn.label.clone(),
+        exchanged: 0,
         call: None,
     }
 }

@@ -89,6 +89,12 @@ pub(super) struct Run {
     pub starts: u32,
     #[serde(skip)]
     pub words: u32,
+    /// Further messages that it answers.
+    #[serde(default)]
+    pub joined: Vec<MessageId>,
+    /// The run that it was steered into did not take it.
+    #[serde(skip)]
+    pub unsteered: bool,
 }
 
 /// How far a run came.
@@ -166,6 +172,8 @@ pub(super) struct Debt {
     pub deletes: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Text>,
+    /// How many turns of an exchange came before it.
+    pub exchanged: u32,
     /// The call that waits for a reply, until when, and the run that made it.
     #[serde(skip)]
     pub call: Option<(CallId, Time, u64)>,
@@ -309,6 +317,17 @@ pub(super) struct Steer {
     pub ended: Option<Outcome>,
 }
 
+/// A message on its way into a run that goes on. It keeps its place in the queue meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joining {
+    /// The run.
+    pub run: u64,
+    /// The run that would have been the message's own.
+    pub message: u64,
+    /// How the run ended, where it did before the answer came.
+    pub ended: Option<Outcome>,
+}
+
 /// A spawn that waits for its thread.
 #[derive(Clone, Debug)]
 pub(super) struct Opening {
@@ -378,6 +397,7 @@ pub(super) struct State {
     pub focuses: FxHashMap<RequestId, Focus>,
     pub probes: FxHashMap<RequestId, Probing>,
     pub steers: FxHashMap<SteerId, Steer>,
+    pub joining: FxHashMap<SteerId, Joining>,
     pub pass: VecDeque<Look>,
     /// Direct conversations.
     pub direct: FxHashSet<Address>,

@@ -2,11 +2,11 @@
 
 use moorline_spec::address::Origin;
 use moorline_spec::effect::UnboundBecause;
-use moorline_spec::id::{SessionKey, Text};
-use moorline_spec::profile::Visibility;
+use moorline_spec::id::{CallId, SessionKey, Text};
 use moorline_spec::stimulus::{Call, Caller as By, Outcome};
 use serde_json::{Value, json};
 
+use super::reach::{Unreached, Want, given};
 use super::state::{Owed, Standing, Turn};
 use super::{Reference, keys};
 
@@ -82,20 +82,6 @@ impl Reference {
         std::iter::successors(parent(key), |key| parent(key)).any(|parent| parent == above)
     }
 
-    pub(super) fn sees(&self, caller: &Caller, key: &SessionKey) -> bool {
-        let Some(own) = &caller.key else {
-            return true;
-        };
-        let same_agent = keys::agent_of(own) == keys::agent_of(key);
-        match self.config.visibility(&self.dials) {
-            Visibility::All => true,
-            _ if own == key => true,
-            Visibility::Own => false,
-            Visibility::Tree => self.is_below(Some(own), key),
-            Visibility::Agent => same_agent || self.is_below(Some(own), key),
-        }
-    }
-
     fn list(&self, caller: &Caller) -> Vec<Value> {
         let mut sessions: Vec<_> = self
             .state
@@ -122,25 +108,26 @@ impl Reference {
     }
 
     /// The session that `sessionKey`, `key` or `label` name, if the caller sees it.
-    fn named(&self, caller: &Caller, params: &Value) -> Result<SessionKey, String> {
-        let key = ["sessionKey", "key", "target"]
-            .into_iter()
-            .find_map(|name| params[name].as_str());
-        let key = match (key, params["label"].as_str()) {
-            (Some(key), _) => match self.resolve(caller, key) {
-                Ok(key) => key,
-                Err(error) => self.by_label(key).ok_or(error)?,
-            },
-            (None, Some(label)) => self
-                .by_label(label)
-                .ok_or_else(|| format!("No session found with label: {label}"))?,
-            (None, None) => return Err("name the session by `sessionKey` or `label`".to_owned()),
+    fn named(&self, caller: &Caller, params: &Value) -> Result<SessionKey, Unreached> {
+        let names = ["sessionKey", "key", "target"];
+        let key = names.into_iter().find_map(|name| given(params, name));
+        let found = match (key, given(params, "label")) {
+            (Some(key), _) => self.resolve(caller, key).or_else(|why| {
+                // A label does where it is no key.
+                self.labelled(key).map_err(|_| why)
+            }),
+            (None, Some(label)) => self.labelled(label),
+            (None, None) => Err("name the session by `sessionKey` or `label`".to_owned()),
         };
-        let session = self.state.session(&key);
-        session
-            .filter(|_| self.sees(caller, &key))
-            .map(|session| session.key.clone())
-            .ok_or_else(|| format!("Session not found: {key}"))
+        let key = found.map_err(|why| ("error", why))?;
+        if self.state.session(&key).is_none() {
+            return Err(("error", format!("Unknown sessionKey: {key}")));
+        }
+        self.reached(caller, key, Want::Look)
+    }
+
+    fn unreached(&mut self, call: CallId, (status, why): Unreached) {
+        self.answer(call, json!({"status": status, "error": why}));
     }
 
     fn status_call(&mut self, call: &Call, caller: &Caller) {
@@ -152,14 +139,14 @@ impl Reference {
                 row["status"] = json!("ok");
                 self.answer(call.call.clone(), row);
             }
-            Err(error) => self.refuse(call.call.clone(), error),
+            Err(why) => self.unreached(call.call.clone(), why),
         }
     }
 
     fn admin_call(&mut self, call: &Call, caller: &Caller) {
         let key = match self.named(caller, &call.params) {
             Ok(key) => key,
-            Err(error) => return self.refuse(call.call.clone(), error),
+            Err(why) => return self.unreached(call.call.clone(), why),
         };
         match call.method.as_str() {
             "sessions.delete" => self.delete_call(call.call.clone(), &key),
@@ -192,7 +179,7 @@ impl Reference {
                     let result = json!({"status": "ok", "killed": key});
                     self.answer(call.call.clone(), result);
                 }
-                Err(error) => self.refuse(call.call.clone(), error),
+                Err(why) => self.unreached(call.call.clone(), why),
             },
             other => {
                 let error = format!("subagents has no action {other:?}; there is list and kill");

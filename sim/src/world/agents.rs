@@ -460,7 +460,7 @@ impl<'s> World<'s> {
 }
 
 /// Words that mean silence; an agent says them bare.
-const SILENT: [&str; 2] = ["NO_REPLY", "ANNOUNCE_SKIP"];
+const SILENT: [&str; 3] = ["NO_REPLY", "ANNOUNCE_SKIP", "REPLY_SKIP"];
 
 struct Dotted(u32);
 

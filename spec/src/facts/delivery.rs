@@ -125,6 +125,7 @@ impl Facts {
         if self.owed == 0 {
             return;
         }
+        self.on_late_posted(at, &entry.markers);
         for child in self.told_in(&entry.markers) {
             if self.completions[&child].origins.contains(at) {
                 self.settle_completion(&child, Settled::Posted);

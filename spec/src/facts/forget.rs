@@ -23,6 +23,8 @@ impl Facts {
         });
         self.bindings
             .retain(|binding| binding.ended.is_none_or(|(ended, _)| at <= ended));
+        self.late
+            .retain(|_, late| !late.settled || !is_old(late.ended.0));
         self.forget_runs(before);
         self.forget_calls(before);
         let (runs, untaken) = (&self.runs, &self.untaken);
@@ -41,6 +43,7 @@ impl Facts {
         let mut needed: FxHashSet<_> = self.completions.keys().collect();
         needed.extend(self.replies.keys());
         needed.extend(self.completions.values().flat_map(|owed| &owed.turns));
+        needed.extend(self.late.values().flat_map(|late| &late.turns));
         let born = &self.born;
         let is_recent = |marker: &Marker| born.get(marker).is_some_and(|b| before <= b.entry);
         self.runs.retain(|id, run| {
@@ -61,6 +64,7 @@ impl Facts {
         let lives = self.lives;
         let mut needed: FxHashSet<&CallId> = self.completions.values().map(|c| &c.call).collect();
         needed.extend(self.bindings.iter().filter_map(|b| b.call.as_ref()));
+        needed.extend(self.late.keys());
         let runs = &self.runs;
         self.calls.retain(|id, call| {
             let waits = call.answer.is_none() && call.life == lives;

@@ -9,6 +9,8 @@ mod command;
 mod delivery;
 mod forget;
 mod here;
+mod kin;
+mod late;
 mod provenance;
 mod relay;
 mod routing;
@@ -39,6 +41,8 @@ use crate::trace::{Entry, What, World};
 pub use binding::{BindingFacts, BindingId};
 pub use command::BindingCommand;
 pub use delivery::{DeliveryFacts, DeliveryState};
+pub use kin::{Named, agent_of};
+pub use late::Late;
 pub use provenance::{Born, BornAs, Origins};
 pub use relay::{Completion, Owed, Reply, Settled};
 pub use routing::{BindingNews, Standing};
@@ -114,6 +118,9 @@ pub struct Facts {
     pub completions: Table<RunId, Completion>,
     /// Last words of turns that belong in a conversation, by the run.
     pub replies: Table<RunId, Reply>,
+    /// Replies that came after their senders had stopped waiting, by the send.
+    pub late: FxHashMap<CallId, Late>,
+    kin: kin::Kin,
     /// For each turn that was given completions, whose.
     tells: FxHashMap<RunId, Vec<RunId>>,
     /// How many completions, replies and calls still wait.
@@ -160,6 +167,8 @@ impl Facts {
             deliveries: room(),
             completions: Table::default(),
             replies: room(),
+            late: FxHashMap::default(),
+            kin: kin::Kin::default(),
             tells: FxHashMap::default(),
             owed: 0,
             threads_asked: FxHashMap::default(),
@@ -272,6 +281,7 @@ impl Facts {
     fn on_open(&mut self, open: &Open) {
         self.on_life_after(&open.alive);
         self.lives += 1;
+        self.meet_agents(&open.agents);
         let config = Config::read_as(&open.config, &self.profile.dials).unwrap_or_default();
         if open.restored && config != self.config {
             self.doubt_resets();

@@ -163,9 +163,26 @@ impl Facts {
         match &born.what {
             BornAs::Message { .. } => Role::Chat(marker.clone()),
             BornAs::Internal => Role::Internal,
+            BornAs::LastWords(run) if let Some(call) = self.exchanged(run, key) => Role::Sent(call),
             BornAs::Progress(run) | BornAs::LastWords(run) => Role::Event(run.clone()),
             BornAs::Parameter(call) => self.role_of_parameter(call, key),
         }
+    }
+
+    /// The send whose exchange goes on, where a session says something to the reply it was told of,
+    /// and that is given to whoever replied.
+    fn exchanged(&self, said: &RunId, key: &SessionKey) -> Option<CallId> {
+        let said = self.runs.get(said)?;
+        let Role::Event(replied) = &said.role else {
+            return None;
+        };
+        let replied = self.runs.get(replied)?;
+        let Role::Sent(id) = &replied.role else {
+            return None;
+        };
+        let call = self.calls.get(id)?;
+        let back = replied.key == *key && call.session.as_ref() == Some(&said.key);
+        (back && said.key != *key).then(|| id.clone())
     }
 
     fn role_of_parameter(&self, id: &CallId, key: &SessionKey) -> Role {

@@ -2,7 +2,7 @@
 //! carry them.
 
 use super::{
-    BornAs, CallFacts, DeliveryState, Facts, Origins, Role, RunFacts, RunState, SteerFacts,
+    BornAs, CallFacts, DeliveryState, Facts, Late, Origins, Role, RunFacts, RunState, SteerFacts,
 };
 use crate::address::Address;
 use crate::effect::Report;
@@ -73,6 +73,8 @@ pub enum Owed<'a> {
     Completion(&'a RunId, &'a Completion),
     /// A turn's last words.
     Reply(&'a RunId, &'a Reply),
+    /// A reply that came too late to be an answer.
+    Late(&'a CallId, &'a Late),
     /// The answer to a call.
     Answer(&'a CallId, &'a CallFacts),
 }
@@ -89,6 +91,8 @@ impl Facts {
             .map(|(run, c)| Owed::Completion(run, c))
             .collect();
         owed.extend(replies.map(|(run, reply)| Owed::Reply(run, reply)));
+        let late = self.late.iter().filter(|(_, late)| !late.settled);
+        owed.extend(late.map(|(call, late)| Owed::Late(call, late)));
         let waiting = |call: &CallFacts| call.answer.is_none() && call.life == self.lives;
         let calls = self.calls.iter().filter(|(_, call)| waiting(call));
         owed.extend(calls.map(|(id, call)| Owed::Answer(id, call)));
@@ -146,7 +150,8 @@ impl Facts {
             Role::Event(_) => {
                 self.owe_reply(&ended.run, run.origins.clone(), run.words.clone(), since)
             }
-            Role::Sent(_) | Role::Plugin(_) | Role::Internal | Role::Unknown => (),
+            Role::Sent(call) => self.owe_late(&ended.run, call),
+            Role::Plugin(_) | Role::Internal | Role::Unknown => (),
         }
     }
 
@@ -363,6 +368,9 @@ impl Facts {
         if outcome != Outcome::Ok {
             return;
         }
+        if !self.late.is_empty() {
+            self.settle_late(|late| late.turns.contains(turn));
+        }
         for child in self.tells.get(turn).cloned().unwrap_or_default() {
             self.settle_completion(&child, Settled::ByTurn(turn.clone()));
         }
@@ -386,6 +394,7 @@ impl Facts {
             Report::Failed { run, .. } => {
                 self.settle_completion(run, Settled::Failed);
                 self.settle_reply(run, Settled::Failed);
+                self.settle_late(|late| late.run == *run);
                 let turns = self
                     .completions
                     .get(run)
@@ -462,11 +471,8 @@ impl Facts {
                 Role::Chat(message) => {
                     self.owe_reply(id, run.origins.clone(), vec![message.clone()], since);
                 }
-                Role::Sent(_)
-                | Role::Plugin(_)
-                | Role::Event(_)
-                | Role::Internal
-                | Role::Unknown => (),
+                Role::Sent(call) => self.owe_late(id, call),
+                Role::Plugin(_) | Role::Event(_) | Role::Internal | Role::Unknown => (),
             }
         }
     }
@@ -477,6 +483,7 @@ impl Owed<'_> {
     pub fn run(&self) -> Option<&RunId> {
         match self {
             Self::Completion(run, _) | Self::Reply(run, _) => Some(run),
+            Self::Late(_, late) => Some(&late.run),
             Self::Answer(..) => None,
         }
     }
@@ -486,6 +493,7 @@ impl Owed<'_> {
         match self {
             Self::Completion(_, completion) => completion.ended,
             Self::Reply(_, reply) => reply.since,
+            Self::Late(_, late) => late.ended,
             Self::Answer(_, call) => call.made,
         }
     }
@@ -520,6 +528,10 @@ impl Owed<'_> {
                     format!("the words of run {run} {}", markers.join(" ")),
                 )
             }
+            Self::Late(id, late) => (
+                late.requester.to_string(),
+                format!("what became of its text {id} in run {}", late.run),
+            ),
             Self::Answer(id, call) => {
                 let who = match &call.by {
                     Caller::Run(run) => format!("run {run}"),

@@ -228,6 +228,8 @@ impl Facts {
         self.note_admin_answer(&answer.call);
         self.note_spawn_answer(&answer.call);
         self.on_spawn_answered(&answer.call);
+        self.note_label(&answer.call);
+        self.on_send_answered(&answer.call);
     }
 
     pub(super) fn on_start_run(&mut self, start: &StartRun, entry: &Entry) {
@@ -263,8 +265,10 @@ impl Facts {
         self.note_taken(&run.given);
         self.note_session_run(&start.run, &run);
         self.note_telling(&start.run, &run);
+        self.note_kin(start, &run);
         let (number, _) = self.runs.insert_full(start.run.clone(), run);
         self.begins(number);
+        self.note_late_given(&start.run, &entry.markers);
     }
 
     pub(super) fn on_cancel_run(&mut self, run: &RunId) {
@@ -339,6 +343,7 @@ impl Facts {
         let (id, markers) = (steer.run.clone(), steer.markers.clone());
         let origins = self.origins_of(&markers);
         self.note_steered(&id, &markers);
+        self.note_late_given(&id, &markers);
         self.note_interaction(&id, &markers);
         self.note_taken(&markers);
         let Some(run) = self.runs.get_mut(&id) else {

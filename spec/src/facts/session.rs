@@ -362,6 +362,9 @@ impl Facts {
         if let Some(session) = self.sessions.get_mut(key.as_str()) {
             session.deleted |= deletes;
         }
+        if deletes {
+            self.excuse_late(&key);
+        }
     }
 
     pub(super) fn note_session_run(&mut self, id: &RunId, run: &RunFacts) {

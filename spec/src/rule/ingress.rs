@@ -1,5 +1,8 @@
 //! What comes in: each message once, and in order.
 
+mod claim;
+mod voice;
+
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
@@ -35,6 +38,8 @@ pub(super) fn rules() -> Vec<Rule> {
             checker: Some(|| Box::new(Once::default())),
             relation: None,
         },
+        claim::rule(),
+        voice::rule(),
         Rule {
             id: "ingress.fifo",
             family: Family::Ingress,
@@ -47,6 +52,7 @@ pub(super) fn rules() -> Vec<Rule> {
                 Kind::Inbound,
                 Kind::StartRun,
                 Kind::SteerRun,
+                Kind::Steered,
                 Kind::CancelRun,
                 Kind::Deliver,
                 Kind::Report,
@@ -267,6 +273,9 @@ impl Checker for Fifo {
                     self.on_given(marker, &steer.run, facts, sink);
                 }
             }
+            What::Stimulus(Stimulus::Steered(steered)) if steered.outcome == Steering::Refused => {
+                self.on_refused(&steered.steer, facts);
+            }
             What::Effect(Effect::CancelRun(cancel)) => self.cancelled.push(cancel.run.clone()),
             What::Effect(Effect::Deliver(_)) => {
                 self.on_said(facts.messages_here().map(|(_, message)| message));
@@ -368,6 +377,18 @@ impl Fifo {
         if !waiting.tried {
             waiting.again = arrived;
             waiting.taken_by_crash = false;
+        }
+    }
+
+    /// No run has read it: its place is before whatever came after it.
+    fn on_refused(&mut self, steer: &SteerId, facts: &Facts) {
+        let markers = facts.steers.get(steer).map(|steer| &steer.markers);
+        for marker in markers.into_iter().flatten() {
+            if let Some(message) = facts.messages.get(marker).filter(|m| m.runs.is_empty())
+                && let Some(waiting) = self.waiting.get_mut(&message.number)
+            {
+                waiting.tried = false;
+            }
         }
     }
 

@@ -16,6 +16,7 @@ mod policy;
 mod relay;
 mod restart;
 mod routing;
+mod send;
 mod session;
 mod sink;
 mod spawn;
@@ -108,6 +109,7 @@ static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         routing::rules(),
         relay::rules(),
         isolation::rules(),
+        send::rules(),
         restart::rules(),
         config::rules(),
     ];

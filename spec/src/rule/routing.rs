@@ -1,5 +1,7 @@
 //! Where a message and its answer go.
 
+mod own_route;
+
 use super::binding::routed;
 use super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::effect::Effect;
@@ -26,6 +28,7 @@ pub(super) fn rules() -> Vec<Rule> {
             checker: Some(|| Box::new(SamePlace)),
             ..rule()
         },
+        own_route::rule(),
     ]
 }
 

@@ -49,6 +49,10 @@ impl Checker for Accepted {
             _ => (),
         }
     }
+
+    fn forget(&mut self, facts: &Facts) {
+        self.settings.forget(facts);
+    }
 }
 
 impl Accepted {

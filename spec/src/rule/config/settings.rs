@@ -53,6 +53,11 @@ impl Checker for Settings {
             _ => (),
         }
     }
+
+    fn forget(&mut self, facts: &Facts) {
+        self.unmentioned
+            .retain(|_, marker| facts.messages.contains_key(marker));
+    }
 }
 
 impl Settings {

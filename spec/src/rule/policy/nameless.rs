@@ -50,7 +50,11 @@ fn rename_verb(verb: &mut Verb, known: &BTreeSet<String>) {
 }
 
 fn rename_config(config: &mut Value, known: &BTreeSet<String>) {
-    for path in ["/channels", "/session/resetByChannel"] {
+    for path in [
+        "/channels",
+        "/session/resetByChannel",
+        "/messages/queue/byChannel",
+    ] {
         if let Some(Value::Object(channels)) = config.pointer_mut(path) {
             let old: Map<String, Value> = std::mem::take(channels);
             channels.extend(
@@ -69,7 +73,17 @@ fn rename_config(config: &mut Value, known: &BTreeSet<String>) {
             }
         }
     }
-    if let Some(channel) = config.pointer_mut("/agents/defaults/heartbeat/to/channel")
+    rename_at(config.pointer_mut("/agents/defaults/heartbeat/to/channel"));
+    let agents = config
+        .pointer_mut("/agents/list")
+        .and_then(Value::as_array_mut);
+    for agent in agents.into_iter().flatten() {
+        rename_at(agent.pointer_mut("/heartbeat/to/channel"));
+    }
+}
+
+fn rename_at(channel: Option<&mut Value>) {
+    if let Some(channel) = channel
         && let Some(name) = channel.as_str()
     {
         *channel = new_name(name).into();

@@ -63,12 +63,13 @@ impl Checker for Liveness {
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
         self.settle(facts, sink);
         let mut owed = facts.owed().into_iter();
-        let Some(first) = owed.find(|owed| !matches!(owed, Owed::Answer(..))) else {
+        let Some(first) = owed.find(|owed| !matches!(owed, Owed::Answer(..) | Owed::Late(..)))
+        else {
             return;
         };
         let debt = first.debt();
         let more = owed
-            .filter(|owed| !matches!(owed, Owed::Answer(..)))
+            .filter(|owed| !matches!(owed, Owed::Answer(..) | Owed::Late(..)))
             .count();
         let more = if more == 0 {
             String::new()

@@ -152,9 +152,12 @@ impl Remembers {
             .is_some_and(|session| session.deleted || session.told_to_forget);
         let spawn_facts = facts.calls.get(spawn);
         let other_agent = spawn_facts.is_some_and(|spawn| spawn.text("agentId").is_some());
+        let from = send.session.as_ref();
+        let reached = from.is_none_or(|from| facts.may_reach(from, key));
         let refused = match send.status() {
             Some("error") => true,
-            Some("forbidden") => !other_agent,
+            // Where its visibility ends there, that is not the session's doing.
+            Some("forbidden") => !other_agent && reached,
             _ => false,
         };
         let read = facts

@@ -1,7 +1,7 @@
 //! Wrong about whom a spawn may ask.
 
 use super::super::super::{Broken, deciding};
-use crate::reference::{Decisions, Naming};
+use crate::reference::{Decisions, Nominee};
 
 pub(super) fn gateways() -> Vec<Broken> {
     vec![
@@ -53,7 +53,7 @@ impl Decisions for AnyText {
 struct OwnAllowed;
 
 impl Decisions for OwnAllowed {
-    fn may_name(&self, naming: &Naming) -> bool {
+    fn may_name(&self, naming: &Nominee) -> bool {
         naming.own || naming.listed.unwrap_or(false)
     }
 }
@@ -71,7 +71,7 @@ impl Decisions for ListedIsEnough {
 struct OwnListed;
 
 impl Decisions for OwnListed {
-    fn may_name(&self, naming: &Naming) -> bool {
+    fn may_name(&self, naming: &Nominee) -> bool {
         naming.listed.unwrap_or(false)
     }
 }
