@@ -207,6 +207,16 @@ pub enum Audience {
     Nobody,
 }
 
+impl Audience {
+    /// Who hears of a reply: a session that sent the text, where one did.
+    pub(super) fn of_sender(is_session: bool) -> Self {
+        match is_session {
+            true => Self::Parent,
+            false => Self::Nobody,
+        }
+    }
+}
+
 /// A spawn that limits may hold for.
 #[derive(Clone, Copy, Debug)]
 pub struct Limited {

@@ -56,10 +56,7 @@ impl Reference {
             text: Text::default(),
             said: None,
             turns: 0,
-            audience: match caller.key {
-                Some(_) => Audience::Parent,
-                None => Audience::Nobody,
-            },
+            audience: Audience::of_sender(caller.key.is_some()),
             streams: false,
             deletes: false,
             exchanged: 0,
