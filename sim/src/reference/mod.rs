@@ -27,6 +27,7 @@ mod settings;
 mod spawn;
 mod state;
 mod stream;
+mod subagents;
 mod sweep;
 mod tools;
 mod wanted;

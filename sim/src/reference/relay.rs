@@ -200,6 +200,9 @@ impl Reference {
         if let Some(joining) = self.state.joining.remove(&steered.steer) {
             return self.on_joined(&joining, steered.outcome);
         }
+        if let Some(steer) = self.state.call_steers.remove(&steered.steer) {
+            return self.on_call_steered(steer, steered.outcome);
+        }
         let Some(steer) = self.state.steers.remove(&steered.steer) else {
             return;
         };
@@ -279,7 +282,10 @@ impl Reference {
         if let Some(debt) = waiting
             && !keys::is_silent(text)
         {
-            debt.text = Text::from(format!("{}\n{text}", debt.text));
+            debt.text = match debt.text.as_str() {
+                "" => Text::from(text),
+                before => Text::from(format!("{before}\n{text}")),
+            };
             let number = debt.run;
             self.dirty(Dirty::Debt(number));
         }

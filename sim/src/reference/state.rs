@@ -317,6 +317,15 @@ pub(super) struct Steer {
     pub ended: Option<Outcome>,
 }
 
+/// A text that a session gives to a child of its own in the middle of a run.
+#[derive(Clone, Debug)]
+pub(super) struct CallSteer {
+    /// The call that waits.
+    pub call: CallId,
+    /// Its answer, where the child takes the text.
+    pub result: Value,
+}
+
 /// A message on its way into a run that goes on. It keeps its place in the queue meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Joining {
@@ -398,6 +407,8 @@ pub(super) struct State {
     pub probes: FxHashMap<RequestId, Probing>,
     pub steers: FxHashMap<SteerId, Steer>,
     pub joining: FxHashMap<SteerId, Joining>,
+    pub call_steers: FxHashMap<SteerId, CallSteer>,
+    pub steered_at: FxHashMap<(Option<SessionKey>, SessionKey), Time>,
     pub pass: VecDeque<Look>,
     /// Direct conversations.
     pub direct: FxHashSet<Address>,

@@ -1,13 +1,12 @@
 //! Methods that agents, plugins and administrators call, beside spawn and send.
 
 use moorline_spec::address::Origin;
-use moorline_spec::effect::UnboundBecause;
 use moorline_spec::id::{CallId, SessionKey, Text};
-use moorline_spec::stimulus::{Call, Caller as By, Outcome};
+use moorline_spec::stimulus::{Call, Caller as By};
 use serde_json::{Value, json};
 
 use super::reach::{Unreached, Want, given};
-use super::state::{Owed, Standing, Turn};
+use super::state::Turn;
 use super::{Reference, keys};
 
 /// Who calls.
@@ -42,11 +41,12 @@ impl Reference {
             }
             "sessions_history" | "session_status" => self.status_call(call, &caller),
             "subagents" => self.subagents_call(call, &caller),
+            "sessions_yield" => self.yield_call(id, &caller, params),
             "sessions.reset" | "sessions.delete" => self.admin_call(call, &caller),
             "runtime.subagent.run" => self.plugin_run(call, &caller),
             method => {
                 let known = "sessions_spawn, sessions_send, sessions_list, sessions_history, \
-                             session_status, subagents, sessions.reset, sessions.delete, \
+                             session_status, sessions_yield, subagents, sessions.reset, sessions.delete, \
                              runtime.subagent.run";
                 self.refuse(id, format!("unknown method {method}; there is {known}"));
             }
@@ -152,57 +152,6 @@ impl Reference {
             "sessions.delete" => self.delete_call(call.call.clone(), &key),
             _ => self.reset_call(call.call.clone(), &key),
         }
-    }
-
-    fn subagents_call(&mut self, call: &Call, caller: &Caller) {
-        match call.params["action"].as_str().unwrap_or("list") {
-            "list" => {
-                let runs = self.runs_below(caller);
-                let failed: Vec<Value> = self
-                    .state
-                    .failures
-                    .iter()
-                    .map(|failure| json!({"runId": failure.run, "why": failure.why}))
-                    .collect();
-                let result = json!({"status": "ok", "runs": runs, "failed": failed});
-                self.answer(call.call.clone(), result);
-            }
-            "kill" => match self.named(caller, &call.params) {
-                Ok(key) => {
-                    // What ended before is not killed, and keeps its binding.
-                    let session = self.state.session(&key);
-                    let runs = session.is_some_and(|session| session.current.is_some());
-                    self.stop_session(&key, Outcome::Killed);
-                    if runs {
-                        self.unbind_session(&key, UnboundBecause::Killed);
-                    }
-                    let result = json!({"status": "ok", "killed": key});
-                    self.answer(call.call.clone(), result);
-                }
-                Err(why) => self.unreached(call.call.clone(), why),
-            },
-            other => {
-                let error = format!("subagents has no action {other:?}; there is list and kill");
-                self.refuse(call.call.clone(), error);
-            }
-        }
-    }
-
-    fn runs_below(&self, caller: &Caller) -> Vec<Value> {
-        let debts = self.state.debts.values().filter(|debt| {
-            matches!(debt.what, Owed::Child(_)) && self.is_below(caller.key.as_ref(), &debt.child)
-        });
-        debts
-            .map(|debt| {
-                let running = debt.state == Standing::Running;
-                json!({
-                    "runId": keys::run_id(debt.run),
-                    "sessionKey": debt.child,
-                    "label": debt.label,
-                    "status": if running { "running" } else { debt.outcome.as_str() },
-                })
-            })
-            .collect()
     }
 
     /// A plugin continues a session, or opens one.

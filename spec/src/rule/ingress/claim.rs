@@ -10,7 +10,7 @@ use crate::facts::{Facts, MessageFacts, RunState};
 use crate::id::{Marker, RunId};
 use crate::profile::Family;
 use crate::stimulus::Stimulus;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::trace::{Entry, Rest, What, World};
 
 pub(super) fn rule() -> Rule {
@@ -33,6 +33,9 @@ pub(super) fn rule() -> Rule {
         relation: None,
     }
 }
+
+/// How long a gateway may pause between two attempts to start a run.
+const PAUSE_MAX: Span = Span::mins(1);
 
 /// Remembers messages that came again after no run took them.
 #[derive(Default)]
@@ -70,6 +73,10 @@ impl Checker for Released {
             let Some(message) = facts.messages.get(marker) else {
                 continue;
             };
+            // The next attempt at the run that was refused before may still have been to come.
+            if facts.now().since(since.1) < PAUSE_MAX {
+                continue;
+            }
             let (from, at, name) = (&message.from, &message.at, marker.in_text());
             sink.fail_since(
                 *since,
