@@ -41,6 +41,31 @@ pub struct Capabilities {
     /// When a message that was not taken comes again, each counted from the one before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redelivers_after: Vec<Span>,
+    /// Whether two ids that differ only in case are two. Unless the channel says otherwise they
+    /// are.
+    #[serde(default, skip_serializing_if = "IdCase::is_kept")]
+    pub id_case: IdCase,
+}
+
+/// What case means in the ids of a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdCase {
+    /// Two ids that differ in case are two.
+    #[default]
+    Kept,
+    /// They are one.
+    Folded,
+}
+
+impl IdCase {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks for this signature"
+    )]
+    fn is_kept(&self) -> bool {
+        *self == Self::Kept
+    }
 }
 
 /// How a conversation of the channel can be tied to a session.

@@ -10,6 +10,7 @@ pub mod facts;
 pub mod gateway;
 pub mod id;
 pub mod judge;
+pub mod key;
 pub mod marker;
 pub mod observe;
 pub mod profile;

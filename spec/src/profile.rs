@@ -19,9 +19,9 @@ pub struct Profile {
     /// The dials. One left out stands as in `target`.
     #[serde(default)]
     pub dials: Dials,
-    /// Where it was read how a dial stands, by the dial's name.
-    #[serde(default)]
-    pub sources: BTreeMap<String, Vec<String>>,
+    /// Where it is read that a dial stands so, by the dial's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, String>,
 }
 
 /// Rules that belong together.
@@ -98,10 +98,22 @@ pub struct Dials {
     pub reset_default: ResetDefault,
     /// What the age of a session counts from.
     pub reset_anchor: ResetAnchor,
+    /// What the legacy key `session.idleMinutes` means.
+    pub legacy_idle: LegacyIdle,
+    /// What `mode: none` of the general reset policy means for a kind with a policy of its own.
+    pub reset_none: ResetNone,
     /// Whether a call on the agent path evaluates the reset policy.
     pub agent_path_resets: bool,
     /// Whether a reset keeps the session id.
     pub reset_keeps_id: bool,
+    /// Which children of one run are archived after the configured time.
+    pub archives: Archives,
+    /// Whether maintenance removes sessions where the configuration does not say.
+    pub maintenance: Maintenance,
+    /// What maintenance removes.
+    pub maintenance_takes: MaintenanceTakes,
+    /// How many sessions maintenance leaves where the configuration does not say.
+    pub max_entries: u32,
     /// How deep children may have children.
     pub max_spawn_depth: u32,
     /// How many children of one session may run at a time.
@@ -163,8 +175,14 @@ impl Default for Dials {
             session_without_thread: Permission::Allowed,
             reset_default: ResetDefault::None,
             reset_anchor: ResetAnchor::StartAndLastInteraction,
+            legacy_idle: LegacyIdle::Idle,
+            reset_none: ResetNone::Holds,
             agent_path_resets: false,
             reset_keeps_id: false,
+            archives: Archives::UnlessKept,
+            maintenance: Maintenance::Warn,
+            maintenance_takes: MaintenanceTakes::All,
+            max_entries: 500,
             max_spawn_depth: 1,
             max_children: 5,
             spawn_threads_default: SpawnThreads::Off,
@@ -223,12 +241,59 @@ dial! {
     }
 }
 dial! {
+    /// What the legacy key `session.idleMinutes` means.
+    LegacyIdle {
+        /// An idle reset, where no policy is given for the conversation.
+        Idle,
+        /// An idle reset while no policy is given at all, else an idle limit beside the default.
+        UntilTyped,
+        /// Nothing.
+        Ignored,
+    }
+}
+dial! {
+    /// What `mode: none` of the general reset policy means for a kind with a policy of its own.
+    ResetNone {
+        /// It holds, unless the kind's own says otherwise.
+        Holds,
+        /// It does not hold.
+        YieldsToType,
+    }
+}
+dial! {
     /// What the age of a session counts from.
     ResetAnchor {
         /// The daily reset from its start, the idle reset from the last real interaction.
         StartAndLastInteraction,
         /// Both from the last write to its entry, whoever wrote.
         LastWrite,
+    }
+}
+dial! {
+    /// Which children of one run are archived after the configured time.
+    Archives {
+        /// Those that were not asked for with `cleanup: "keep"`.
+        UnlessKept,
+        /// Those that were asked for with `cleanup: "delete"`, and go as soon as they were told of.
+        OnlyDeleted,
+    }
+}
+dial! {
+    /// Whether maintenance removes sessions.
+    Maintenance {
+        /// It only says that it would.
+        Warn,
+        /// It does.
+        Enforce,
+    }
+}
+dial! {
+    /// What maintenance removes.
+    MaintenanceTakes {
+        /// Any session, those that nobody speaks to first.
+        All,
+        /// Only sessions that nobody speaks to.
+        Made,
     }
 }
 dial! {
@@ -491,13 +556,11 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_says_of_its_dials_where_it_was_read_how_they_stand() {
+    fn a_source_is_one_of_a_dial() {
         let dials = serde_json::to_value(Dials::default()).unwrap();
         for profile in Profile::shipped() {
-            for (dial, sources) in &profile.sources {
-                let name = &profile.name;
-                assert!(dials.get(dial).is_some(), "{name}: there is no dial {dial}");
-                assert!(!sources.is_empty(), "{name}: {dial} has no source");
+            for dial in profile.sources.keys() {
+                assert!(dials.get(dial).is_some(), "{}: {dial}", profile.name);
             }
         }
     }

@@ -239,6 +239,7 @@ fn part() -> BoxedStrategy<Verb> {
         runs.prop_map(|(text, name, agent)| Verb::Runs {
             key: "agent:main:desk".into(),
             text,
+            with: serde_json::Map::default(),
             name,
             agent
         }),
@@ -249,7 +250,12 @@ fn part() -> BoxedStrategy<Verb> {
             name,
             agent
         }),
-        (admin, session()).prop_map(|(what, session)| Verb::Admin { what, session }),
+        (admin, session()).prop_map(|(what, session)| Verb::Admin {
+            what,
+            session: Some(session),
+            with: serde_json::Map::default(),
+            name: None,
+        }),
         (state(), place()).prop_map(|(state, place)| Verb::ThreadBecomes { state, place }),
         crash().prop_map(Verb::Crash),
         span().prop_map(Verb::Restarts),
@@ -523,7 +529,11 @@ impl Given {
                 self.name(&mut session.0);
                 self.script(agent);
             }
-            Verb::Admin { session, .. } | Verb::Compacts(session) => self.name(&mut session.0),
+            Verb::Admin {
+                session: Some(session),
+                ..
+            }
+            | Verb::Compacts(session) => self.name(&mut session.0),
             Verb::Crash(crash) => self.maybe(&mut crash.of),
             Verb::AtOnce(verbs) => verbs.iter_mut().for_each(|verb| self.verb(verb)),
             _ => (),

@@ -337,6 +337,7 @@ impl Maker {
         Verb::Runs {
             key: key.into(),
             text: "work".to_owned(),
+            with: serde_json::Map::default(),
             name: None,
             agent,
         }
@@ -346,7 +347,9 @@ impl Maker {
         let what = *self.chance.pick(&[AdminVerb::Reset, AdminVerb::Delete]);
         Verb::Admin {
             what,
-            session: self.session(),
+            session: Some(self.session()),
+            with: serde_json::Map::default(),
+            name: None,
         }
     }
 

@@ -52,7 +52,7 @@ impl Reference {
         }
         check_audience(&wanted, at)?;
         let resumed = self.check_resume(&requester, &wanted)?;
-        self.check_label(&wanted)?;
+        self.check_free_label(&wanted)?;
         let fork = resumed.or((context == Context::Fork).then(|| requester.clone()));
         let overrides = self.overrides_of(&agent, params);
         let spawn = self.spawn_of(caller, requester, agent, wanted, (thread, mode), fork)?;
@@ -468,7 +468,7 @@ impl Reference {
         }
     }
 
-    fn check_label(&self, wanted: &Wanted) -> Result<(), Refusal> {
+    fn check_free_label(&self, wanted: &Wanted) -> Result<(), Refusal> {
         let Some(label) = &wanted.label else {
             return Ok(());
         };

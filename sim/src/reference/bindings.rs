@@ -8,7 +8,7 @@ use moorline_spec::id::{PersonId, SessionKey, Text};
 use moorline_spec::time::{Span, Time};
 
 use super::Reference;
-use super::decisions::{AfterLapse, Lapse, Times, Traffic};
+use super::decisions::{AfterLapse, Anew, Lapse, Times, Traffic};
 use super::journal::Dirty;
 use super::state::{Binding, Purpose};
 
@@ -143,7 +143,7 @@ impl Reference {
         self.post(&binding.address, text.into(), stem, None, Purpose::Notice);
         match self.decisions.after_lapse() {
             AfterLapse::Stays => (),
-            AfterLapse::Resets => self.rotate(&binding.key),
+            AfterLapse::Resets => self.rotate(&binding.key, Anew::Asked),
             AfterLapse::Deletes => self.delete_session(&binding.key),
         }
     }

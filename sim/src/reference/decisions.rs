@@ -7,6 +7,7 @@ use moorline_spec::channel::{Placement, TextLimit, Threading};
 use moorline_spec::config::{Layer, Limits};
 use moorline_spec::effect::Memory;
 use moorline_spec::id::{ChannelId, SessionId, SessionKey, Text};
+use moorline_spec::key::{self, Malformed};
 use moorline_spec::profile::{
     AcpLimits, AfterUnknown, BusyRequester, CompletionTo, ConcurrencyOf, MaxAgeFrom, NoReply,
     OwnAgent, Permission, ProactiveTo, ResetAnchor, ResetRequester,
@@ -29,6 +30,11 @@ pub trait Decisions {
     /// The session a message reaches where the place is not bound.
     fn session_of(&self, message: &Speaking<'_>) -> SessionKey {
         keys::session_of(message)
+    }
+
+    /// The one spelling of a key that somebody names; a text that is none is refused.
+    fn canonical(&self, naming: &key::Naming, raw: &str) -> Result<SessionKey, Malformed> {
+        naming.canonical(raw)
     }
 
     /// The session a message reaches: that of the binding, else the conversation's own.
@@ -170,9 +176,74 @@ pub trait Decisions {
         daily || idle
     }
 
-    /// Whether a call on the agent path looks at the reset policy.
-    fn agent_path_resets(&self, dial: bool) -> bool {
-        dial
+    /// Whether the reset policy is looked at for a turn that comes about on a path; the dial speaks
+    /// of the agent path.
+    fn evaluates(&self, path: Path, agent_path_resets: bool) -> bool {
+        match path {
+            Path::Chat => true,
+            Path::Agent => agent_path_resets,
+            Path::Clockwork | Path::Task | Path::News => false,
+        }
+    }
+
+    /// Whether the agent forgets, where its session begins anew.
+    fn forgets(&self, why: Anew) -> bool {
+        let _ = why;
+        true
+    }
+
+    /// Since when a session lives that begins anew.
+    fn begins_at(&self, old: Time, now: Time) -> Time {
+        let _ = old;
+        now
+    }
+
+    /// Whether a turn that waited is still meant once its session was reset from outside.
+    fn outlives_reset(&self, path: Path) -> bool {
+        match path {
+            Path::Chat | Path::Agent | Path::Task => true,
+            Path::Clockwork | Path::News => false,
+        }
+    }
+
+    /// When a session is archived: by its own time, or as children of one run are; counted from its
+    /// end.
+    fn archived_at(&self, archiving: &Archiving) -> Option<Time> {
+        let configured = archiving.configured;
+        let as_child = configured.filter(|_| archiving.one_run && !archiving.kept);
+        Some(archiving.ended_at + archiving.own.or(as_child)?)
+    }
+
+    /// Whether maintenance may remove a session.
+    fn takes(&self, spare: &Spare) -> bool {
+        !(spare.runs || spare.bound || spare.owes || spare.kept)
+    }
+
+    /// Whether a session is too old to be kept, however many there are.
+    fn is_old(&self, old: &Old) -> bool {
+        old.age > old.after
+    }
+
+    /// What goes first where sessions are too many: what nobody speaks to, the oldest first.
+    fn goes_by(&self, made: bool, written: Time) -> (u8, Time) {
+        (u8::from(!made), written)
+    }
+
+    /// Whether a text is part of its session's transcript.
+    fn notes(&self, by: By) -> bool {
+        match by {
+            By::User | By::Assistant => true,
+        }
+    }
+
+    /// Whether transcripts of children survive a restart.
+    fn history_survives(&self) -> bool {
+        true
+    }
+
+    /// Whether a run may call; one that was told to stop belongs to what is over.
+    fn may_call(&self, told_to_stop: bool) -> bool {
+        !told_to_stop
     }
 
     /// Whether a turn counts as interaction: it postpones an idle reset.
@@ -498,8 +569,9 @@ pub trait Decisions {
         true
     }
 
-    /// Whether label and route of a session survive a reset.
-    fn keeps_label(&self) -> bool {
+    /// Whether the label of a session survives a reset.
+    fn keeps_label(&self, why: Anew) -> bool {
+        let _ = why;
         true
     }
 

@@ -1,6 +1,6 @@
 //! What comes in: messages, and turns that the clockwork asks for.
 
-use moorline_spec::address::{Address, Origin, Place};
+use moorline_spec::address::{Address, Origin};
 use moorline_spec::effect::{Drop, Effect, UnboundBecause};
 use moorline_spec::id::{SessionKey, Text};
 use moorline_spec::stimulus::{Author, Inbound, InternalTurn};
@@ -62,7 +62,9 @@ impl Reference {
             self.dirty(Dirty::Seen(seen.clone()));
         }
         self.state.remember(seen);
-        if inbound.kind == Place::Direct && !self.state.direct.contains(&inbound.at) {
+        if inbound.kind == moorline_spec::address::Place::Direct
+            && !self.state.direct.contains(&inbound.at)
+        {
             self.state.direct.insert(inbound.at.clone());
         }
         let message = Message {
@@ -89,6 +91,7 @@ impl Reference {
             at: &inbound.at,
             kind: inbound.kind,
             from: &inbound.from,
+            id_case: self.naming.case_of(&inbound.at.channel),
         })
     }
 
@@ -158,13 +161,12 @@ impl Reference {
     }
 
     pub(super) fn on_internal_turn(&mut self, turn: &InternalTurn) {
-        self.open_session(&turn.session);
-        let run = self.new_run(
-            turn.session.clone(),
-            Turn::Internal(turn.path),
-            turn.text.clone(),
-            None,
-        );
+        // The clockwork has no ear for a refusal.
+        let Ok(key) = self.spelled(turn.session.as_str()) else {
+            return;
+        };
+        self.open_session(&key);
+        let run = self.new_run(key, Turn::Internal(turn.path), turn.text.clone(), None);
         self.enqueue(run);
     }
 
@@ -248,15 +250,4 @@ fn reset_trigger(inbound: &Inbound) -> (bool, Text) {
         }
     }
     (false, inbound.text.clone())
-}
-
-/// The kind of a session that no message has reached yet.
-pub(super) fn kind_of(key: &SessionKey) -> Place {
-    if key.as_str().contains(":thread:") {
-        Place::Thread
-    } else if key.as_str().contains(":group:") {
-        Place::Group
-    } else {
-        Place::Direct
-    }
 }

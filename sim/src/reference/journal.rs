@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record;
 use super::state::{Binding, Debt, Failure, Post, Progress, Run, Seen, Session, State, Turn};
+use super::transcript::Line;
 
 /// Something that has to be written down before anything else happens.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub(super) enum Dirty {
     Life,
     Session(SessionKey),
     Begun(SessionKey),
+    /// A line of a transcript, by its number.
+    Line(SessionKey, usize),
     Run(u64),
     Debt(u64),
     Post(u64),
@@ -34,6 +37,7 @@ enum Change {
     /// A run started in it: from now on there is something to remember.
     Begun(SessionKey),
     Deleted(SessionKey),
+    Line(SessionKey, Line),
     Run(Box<Run>),
     Over(u64),
     Debt(Box<Debt>),
@@ -87,6 +91,12 @@ impl Journal {
                 None => self.put("deleted", key),
             },
             Dirty::Begun(key) => self.put("begun", key),
+            Dirty::Line(key, index) => {
+                let lines = state.transcripts.get(key);
+                if let Some(line) = lines.and_then(|lines| lines.get(*index)) {
+                    self.put("line", &(key, line));
+                }
+            }
             Dirty::Run(number) => match state.runs.get(number) {
                 Some(run) => self.put("run", run),
                 None => self.put("over", number),
@@ -161,6 +171,10 @@ fn apply(state: &mut State, change: Change) {
             state.ids_made = state.ids_made.max(session.id).max(session.incarnation);
             let child = session.child.as_ref().map_or(0, |child| child.number);
             state.children_made = state.children_made.max(child);
+            let old = state.sessions.get(&session.key);
+            if old.is_some_and(|old| old.incarnation != session.incarnation) {
+                state.transcripts.remove(&session.key);
+            }
             state.sessions.insert(session.key.clone(), *session);
         }
         Change::Begun(key) => {
@@ -168,7 +182,11 @@ fn apply(state: &mut State, change: Change) {
                 session.fresh = false;
             }
         }
-        Change::Deleted(key) => drop(state.sessions.remove(&key)),
+        Change::Deleted(key) => {
+            state.sessions.remove(&key);
+            state.transcripts.remove(&key);
+        }
+        Change::Line(key, line) => state.transcripts.entry(key).or_default().push_back(line),
         Change::Run(run) => apply_run(state, *run),
         Change::Over(number) => drop(state.runs.remove(&number)),
         Change::Debt(debt) => drop(state.debts.insert(debt.run, *debt)),

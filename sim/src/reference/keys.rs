@@ -6,52 +6,64 @@ use moorline_spec::address::Place;
 use moorline_spec::channel::{TextLimit, TextUnit};
 use moorline_spec::config::DmScope;
 use moorline_spec::id::{AgentId, RunId, SessionId, SessionKey, Text};
+use moorline_spec::key::{decoded, opaque, segment};
 
 use super::decisions::{Runtime, Speaking};
 
 /// The session of a conversation that is not bound.
 ///
-/// Ids keep their case. The account is part of a group's key unless it is `default`, because two
-/// accounts may know two groups by one id.
+/// Ids keep their case where the channel does. The account is part of a group's key unless it is
+/// `default`, because two accounts may know two groups by one id.
 pub(super) fn session_of(message: &Speaking<'_>) -> SessionKey {
     let Speaking {
         config,
         agent,
         at,
         kind,
-        from,
+        id_case,
+        ..
     } = *message;
     let scope = config.session.dm_scope;
-    if kind == Place::Direct && scope == DmScope::Main && at.thread.is_none() {
-        return main_key(agent);
-    }
-    let mut key = format!("agent:{agent}:");
-    let account = at.account.as_str();
+    let thread = at.thread.as_ref().map(|thread| thread.as_str());
+    let thread = thread.filter(|thread| !thread.trim().is_empty());
+    let id = |id: &str| opaque(&id_case.fold(id.into())).into_owned();
+    let mut key = format!("agent:{}:", segment(agent.as_str()));
+    let channel = segment(at.channel.as_str());
+    let account = segment(at.account.as_str());
     let written = match (kind, scope) {
-        (Place::Direct, DmScope::Main) => write!(key, "main"),
-        (Place::Direct, DmScope::PerPeer) => {
-            write!(key, "direct:{}", config.linked(&at.channel, from))
-        }
+        (Place::Direct, DmScope::Main) => match thread {
+            // The number of a topic is its own only in its conversation.
+            Some(thread) => {
+                let place = format!("{}:{thread}", at.conversation);
+                write!(key, "main:thread:{}", id(&place))
+            }
+            None => write!(key, "main"),
+        },
+        (Place::Direct, DmScope::PerPeer) => write!(key, "direct:{}", id(known_as(message))),
         (Place::Direct, DmScope::PerChannelPeer) => {
-            let peer = config.linked(&at.channel, from);
-            write!(key, "{}:direct:{peer}", at.channel)
+            write!(key, "{channel}:direct:{}", id(known_as(message)))
         }
         (Place::Direct, DmScope::PerAccountChannelPeer) => {
-            let peer = config.linked(&at.channel, from);
-            write!(key, "{}:{account}:direct:{peer}", at.channel)
+            write!(key, "{channel}:{account}:direct:{}", id(known_as(message)))
+        }
+        (Place::Group | Place::Thread, _) if at.account.as_str() == "default" => {
+            write!(key, "{channel}:group:{}", id(at.conversation.as_str()))
         }
         (Place::Group | Place::Thread, _) => {
-            let named = if account == "default" { "" } else { account };
-            let colon = if named.is_empty() { "" } else { ":" };
-            // A conversation whose id looks like a thread of another one stays apart from it.
-            let conversation = at.conversation.as_str().replace(":thread:", "%3Athread%3A");
-            write!(key, "{}:{named}{colon}group:{conversation}", at.channel)
+            let conversation = id(at.conversation.as_str());
+            write!(key, "{channel}:{account}:group:{conversation}")
         }
     };
     debug_assert!(written.is_ok(), "a string takes all that is written");
-    if let Some(thread) = &at.thread {
+    let main = kind == Place::Direct && scope == DmScope::Main;
+    if let Some(thread) = thread.filter(|_| !main) {
+        // A person's conversations are not told apart by their key, so the thread's name does it.
+        let thread = match kind {
+            Place::Direct => id(&format!("{}:{thread}", at.conversation)),
+            Place::Group | Place::Thread => id(thread),
+        };
         key.push_str(":thread:");
-        key.push_str(thread.as_str());
+        key.push_str(&thread);
     }
     key.into()
 }
@@ -65,9 +77,19 @@ pub(super) fn is_agent_id(id: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
+/// Who writes, by the name of an identity link if there is one; nameless people are told apart by
+/// where they write.
+fn known_as<'a>(message: &Speaking<'a>) -> &'a str {
+    let name = message.config.linked(&message.at.channel, message.from);
+    match name.is_empty() {
+        true => message.at.conversation.as_str(),
+        false => name,
+    }
+}
+
 /// The main session of an agent.
 pub(super) fn main_key(agent: &AgentId) -> SessionKey {
-    format!("agent:{agent}:main").into()
+    format!("agent:{}:main", segment(agent.as_str())).into()
 }
 
 /// The key of the n-th child of a life. A spawn that came to nothing is not written down, so that
@@ -87,7 +109,7 @@ pub(super) fn child_key(agent: &AgentId, runtime: Runtime, life: u64, number: u6
 pub(super) fn agent_of(key: &SessionKey) -> Option<AgentId> {
     let rest = key.as_str().strip_prefix("agent:")?;
     let (agent, name) = rest.split_once(':')?;
-    (!agent.is_empty() && !name.is_empty()).then(|| agent.into())
+    (!agent.is_empty() && !name.is_empty()).then(|| decoded(agent).into())
 }
 
 /// The name of an incarnation: `s-3`.
@@ -181,3 +203,6 @@ pub(super) fn is_silent(text: &str) -> bool {
         "NO_REPLY" | "ANNOUNCE_SKIP" | "REPLY_SKIP"
     )
 }
+
+#[cfg(test)]
+mod tests;

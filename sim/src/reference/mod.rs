@@ -5,6 +5,7 @@
 //! that a crash at any point finds either nothing or the whole intention on the disk.
 
 mod admit;
+mod archive;
 mod bindings;
 mod commands;
 mod decisions;
@@ -13,7 +14,10 @@ mod ingress;
 mod journal;
 mod keys;
 mod lanes;
+mod maintenance;
+mod naming;
 mod outbox;
+mod patch;
 mod questions;
 mod queue;
 mod reach;
@@ -30,11 +34,13 @@ mod stream;
 mod subagents;
 mod sweep;
 mod tools;
+mod transcript;
 mod wanted;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -45,16 +51,17 @@ use moorline_spec::config::Config;
 use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig};
 use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{AgentId, CallId, ChannelId, SessionKey, Text};
+use moorline_spec::key;
 use moorline_spec::profile::{Dials, Profile};
 use moorline_spec::stimulus::{ConfigChanged, Stimulus};
 use moorline_spec::time::Time;
 use serde_json::{Value, json};
 
 pub use decisions::{
-    AfterLapse, Again, Ages, Asked, Asker, Audience, Bindable, Brood, Busy, Cause, Context,
-    Decisions, Doubt, Exchange, Expecting, Handing, Hearing, Lapse, Limited, Lost, Mode, Naming,
-    Next, Nominee, OptIn, Output, Pool, Reach, Recovery, Right, Runtime, Setting, Speaking, Times,
-    Traffic, Unseen, Untold, WhenBusy,
+    AfterLapse, Again, Ages, Anew, Archiving, Asked, Asker, Audience, Bindable, Brood, Busy, By,
+    Cause, Context, Decisions, Doubt, Exchange, Expecting, Handing, Hearing, Lapse, Limited, Lost,
+    Mode, Naming, Next, Nominee, Old, OptIn, Output, Path, Pool, Reach, Recovery, Right, Runtime,
+    Setting, Spare, Speaking, Times, Traffic, Unseen, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
 use state::State;
@@ -67,6 +74,9 @@ pub struct Reference {
     config: Config,
     channels: Arc<[Channel]>,
     agents: Arc<[AgentId]>,
+    /// Spawns that wait, and whose child was asked for to be kept.
+    keeps: BTreeSet<CallId>,
+    naming: key::Naming,
     main: SessionKey,
     calendar: Option<Calendar>,
     /// The last daily boundary that was looked up, and its hour.
@@ -97,6 +107,8 @@ impl Reference {
             config: Config::default(),
             channels: Arc::from([]),
             agents: Arc::from([]),
+            keeps: BTreeSet::new(),
+            naming: key::Naming::default(),
             main: SessionKey::default(),
             calendar: None,
             boundary: None,
@@ -145,6 +157,8 @@ impl Reference {
     fn on_config_changed(&mut self, changed: &ConfigChanged) {
         if self.take_config(&changed.config) {
             self.boundary = None;
+            self.maintain(None);
+            self.reschedule_archives();
             self.end_disabled_bindings();
             self.reschedule_bindings();
         }
@@ -180,10 +194,12 @@ impl Reference {
                 state::Timer::RunTimeout(run) => self.time_out(run),
             }
         }
+        self.archive_what_is_due();
         self.sweep_if_due();
     }
 
     fn answer(&mut self, call: CallId, result: Value) {
+        self.keeps.remove(&call);
         self.out.push(Effect::Answer(Answer { call, result }));
     }
 
@@ -244,6 +260,7 @@ impl Gateway for Reference {
     fn wake_at(&self) -> Option<Time> {
         let timer = self.state.timers.first().map(|&(at, _)| at);
         let sweep = self.next_sweep();
-        timer.into_iter().chain(sweep).min()
+        let archive = self.state.archives.first().map(|&(at, _)| at);
+        timer.into_iter().chain(sweep).chain(archive).min()
     }
 }

@@ -1,7 +1,7 @@
 //! What the decisions are asked, and what they can answer.
 
 use moorline_spec::address::{Address, Place};
-use moorline_spec::channel::{Placement, Threading};
+use moorline_spec::channel::{IdCase, Placement, Threading};
 use moorline_spec::config::{Config, ResetPolicy};
 use moorline_spec::id::{AgentId, PersonId};
 use moorline_spec::profile::{
@@ -25,6 +25,8 @@ pub struct Speaking<'a> {
     pub kind: Place,
     /// Who wrote it.
     pub from: &'a PersonId,
+    /// Whether ids of that channel that differ only in case are two.
+    pub id_case: IdCase,
 }
 
 /// A message that may or may not be for the gateway.
@@ -151,6 +153,87 @@ pub enum Cause {
     Session,
     /// A plugin asked.
     Plugin,
+}
+
+/// The path on which a turn comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// A person wrote.
+    Chat,
+    /// A plugin, or another session, calls upon it.
+    Agent,
+    /// The clockwork asks.
+    Clockwork,
+    /// It is what a child was spawned for.
+    Task,
+    /// It hears what became of something it asked for.
+    News,
+}
+
+/// Whose text stands in a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// The agent was given it.
+    User,
+    /// The agent said it.
+    Assistant,
+}
+
+/// What may keep a session from being removed by maintenance.
+#[derive(Clone, Copy, Debug)]
+pub struct Spare {
+    /// It has a run, or one waits.
+    pub runs: bool,
+    /// A conversation is bound to it.
+    pub bound: bool,
+    /// It owes somebody something, or is owed it.
+    pub owes: bool,
+    /// It is kept whatever it does: the main session, and what the profile spares.
+    pub kept: bool,
+    /// It is that of a thread.
+    pub thread: bool,
+}
+
+/// A session without a run, which may be archived.
+#[derive(Clone, Copy, Debug)]
+pub struct Archiving {
+    /// It is somebody's child.
+    pub child: bool,
+    /// It is a child of one run.
+    pub one_run: bool,
+    /// Whoever asked for it said that it is kept.
+    pub kept: bool,
+    /// Its own archive time.
+    pub own: Option<Span>,
+    /// That of children.
+    pub configured: Option<Span>,
+    /// When it began.
+    pub began_at: Time,
+    /// When its last run ended.
+    pub ended_at: Time,
+}
+
+/// A session that may be too old.
+#[derive(Clone, Copy, Debug)]
+pub struct Old {
+    /// For how long nothing was written to it.
+    pub age: Span,
+    /// For how long that may be.
+    pub after: Span,
+    /// How many sessions there are.
+    pub count: usize,
+    /// How many there may be.
+    pub most: usize,
+}
+
+/// Why a session begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    /// Somebody asked for it.
+    Asked,
+    /// Its reset was due.
+    Due,
 }
 
 /// How long a child lives.

@@ -74,7 +74,7 @@ impl Reference {
     /// The session that a reference names: a key, an alias, or a session id.
     pub(super) fn resolve(&self, caller: &Caller, name: &str) -> Result<SessionKey, String> {
         let name = name.trim();
-        if name == "main" {
+        if name.eq_ignore_ascii_case("main") {
             let agent = caller.key.as_ref().and_then(keys::agent_of);
             return Ok(agent.map_or_else(|| self.main.clone(), |agent| keys::main_key(&agent)));
         }
@@ -83,7 +83,15 @@ impl Reference {
         {
             return Ok(key);
         }
+        // What was given out is taken back as it is.
         let key = SessionKey::from(name);
+        if self.state.session(&key).is_some() {
+            return Ok(key);
+        }
+        let key = match name.contains(':') {
+            true => self.spelled(name)?,
+            false => key,
+        };
         if self.state.session(&key).is_some() {
             return Ok(key);
         }

@@ -2,6 +2,7 @@
 
 use moorline_spec::calendar::Calendar;
 use moorline_spec::effect::{CancelRun, Effect};
+use moorline_spec::key::Naming;
 use moorline_spec::stimulus::{Open, Outcome};
 
 use super::decisions::{Lost, Recovery};
@@ -16,6 +17,7 @@ impl Reference {
         self.journal = Journal::default();
         self.channels = open.channels.clone();
         self.agents = open.agents.clone();
+        self.naming = Naming::of(&self.agents, self.channels.iter());
         self.main = keys::main_key(&self.default_agent());
         self.calendar = Calendar::new(&open.starts_at, &open.timezone).ok();
         self.boundary = None;
@@ -48,6 +50,9 @@ impl Reference {
     fn recover(&mut self, open: &Open) {
         self.end_disabled_bindings();
         self.reschedule_bindings();
+        if !self.decisions.history_survives() {
+            self.state.transcripts.clear();
+        }
         if !self.decisions.queue_survives() {
             let runs = &mut self.state.runs;
             runs.retain(|_, run| run.state != Progress::Queued);
@@ -88,6 +93,7 @@ impl Reference {
         for key in keys {
             self.pump(&key);
         }
+        self.reschedule_archives();
     }
 
     /// Puts a run back where it was in its session.

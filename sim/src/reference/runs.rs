@@ -7,7 +7,7 @@ use moorline_spec::stimulus::{Outcome, RunEnded, RunProgress, RunStarted, Start}
 use moorline_spec::time::Span;
 use serde_json::json;
 
-use super::decisions::{Cause, Output};
+use super::decisions::{Anew, By, Output};
 use super::journal::Dirty;
 use super::state::{Progress, Purpose, Run, Said, Timer, Turn};
 use super::{Reference, keys};
@@ -61,7 +61,7 @@ impl Reference {
         };
         let key = run.key.clone();
         let at = run.at;
-        let cause = run.turn.cause();
+        let (cause, path) = (run.turn.cause(), run.turn.path());
         let (resets, silent) = match &run.turn {
             Turn::Message(message) => {
                 let route = run.origin.as_ref().map(|origin| &origin.address);
@@ -78,15 +78,11 @@ impl Reference {
             }
             Turn::Plugin { .. } => (false, false),
         };
-        let evaluates = match cause {
-            Cause::Message => true,
-            Cause::Plugin => self
-                .decisions
-                .agent_path_resets(self.dials.agent_path_resets),
-            Cause::Internal(_) | Cause::Session => false,
-        };
-        if resets || (evaluates && self.is_stale(&key, at)) {
-            self.rotate(&key);
+        let dial = self.dials.agent_path_resets;
+        if resets {
+            self.rotate(&key, Anew::Asked);
+        } else if self.decisions.evaluates(path, dial) && self.is_stale(&key, at) {
+            self.rotate(&key, Anew::Due);
         }
         if let Some(session) = self.state.sessions.get_mut(&key) {
             session.written_at = session.written_at.max(at);
@@ -141,6 +137,10 @@ impl Reference {
         };
         run.state = Progress::Starting;
         run.starts += 1;
+        let mut overrides = session.lasting.clone();
+        for (name, value) in run.overrides.as_object().into_iter().flatten() {
+            overrides[name] = value.clone();
+        }
         self.out.push(Effect::StartRun(StartRun {
             run: keys::run_id(number),
             session_key: run.key.clone(),
@@ -151,7 +151,7 @@ impl Reference {
             },
             agent: session.agent.clone(),
             input: run.input.clone(),
-            overrides: run.overrides.clone(),
+            overrides,
             resumes: run.resumes.map(keys::run_id),
         }));
         self.journal.note(Dirty::Run(number));
@@ -212,6 +212,7 @@ impl Reference {
                 .insert((deadline, Timer::RunTimeout(number)));
         }
         let key = run.key.clone();
+        let input = run.input.clone();
         let asked = match &mut run.turn {
             Turn::Child { call, accepted } => {
                 *accepted = true;
@@ -225,6 +226,14 @@ impl Reference {
         {
             session.fresh = false;
             self.dirty(Dirty::Begun(key.clone()));
+        }
+        self.note_line(&key, By::User, &input);
+        if let Some((true, Some(call))) = &asked
+            && self.keeps.remove(call)
+            && let Some(session) = self.state.sessions.get_mut(&key)
+        {
+            session.kept = true;
+            self.dirty(Dirty::Session(key.clone()));
         }
         match asked {
             Some((true, call)) => self.spawn_runs(number, call),
@@ -331,16 +340,19 @@ impl Reference {
     pub(super) fn forget(&mut self, number: u64) -> Option<Run> {
         let run = self.state.runs.remove(&number)?;
         self.dirty(Dirty::Run(number));
-        let mut gone = false;
+        let (mut gone, mut ended) = (false, false);
         if let Some(session) = self.state.sessions.get_mut(&run.key)
             && session.current == Some(number)
         {
             session.current = None;
+            ended = true;
             gone = session.ghost && session.queue.is_empty();
         }
         if gone {
             self.state.sessions.remove(&run.key);
             self.dirty(Dirty::Session(run.key.clone()));
+        } else if ended {
+            self.note_end(&run.key);
         }
         Some(run)
     }
@@ -348,6 +360,7 @@ impl Reference {
     /// What the end of a run means to whoever waits for it.
     pub(super) fn conclude(&mut self, run: Run, outcome: Outcome, text: Text) {
         let number = run.number;
+        self.note_line(&run.key, By::Assistant, &text);
         let says = outcome == Outcome::Ok && !keys::is_silent(&text);
         if says && let Some(to) = self.answers_to(&run) {
             let stem = Text::from(keys::run_id(number).as_str());
@@ -406,6 +419,7 @@ impl Reference {
         run.words += 1;
         let run = run.clone();
         self.stream(&run, &progress.text);
+        self.note_line(&run.key, By::Assistant, &progress.text);
         if let Some(to) = self.answers_to(&run) {
             let stem = Text::from(format!("{}.{}", keys::run_id(number), run.words));
             let purpose = Purpose::Output(run.key.clone());

@@ -1,5 +1,6 @@
 //! Life of a session: opened, reset, deleted.
 
+use moorline_spec::address::Place;
 use moorline_spec::config::ResetPolicy;
 use moorline_spec::effect::{CancelRun, Effect, UnboundBecause};
 use moorline_spec::id::{CallId, RunId, SessionKey};
@@ -7,10 +8,9 @@ use moorline_spec::stimulus::Outcome;
 use moorline_spec::time::{Span, Time};
 use serde_json::json;
 
-use super::decisions::Ages;
-use super::ingress::kind_of;
+use super::decisions::{Ages, Anew};
 use super::journal::Dirty;
-use super::state::{Owed, Progress, Session, Standing, Turn};
+use super::state::{Owed, Progress, Run, Session, Standing, Turn};
 use super::{Reference, keys};
 
 /// The shortest time between two turns of the same hour, on the day that loses one.
@@ -19,6 +19,7 @@ const DAY_MIN: Span = Span::hours(22);
 impl Reference {
     /// The session of that key, new where there is none.
     pub(super) fn open_session(&mut self, key: &SessionKey) {
+        self.take_if_old(key);
         if self.state.session(key).is_some() {
             return;
         }
@@ -29,10 +30,14 @@ impl Reference {
         } else {
             let agent = keys::agent_of(key).unwrap_or_else(|| self.default_agent());
             let mut session = Session::new(key.clone(), agent, next, now);
-            session.kind = kind_of(key);
+            session.kind = self
+                .naming
+                .read(key.as_str())
+                .map_or(Place::Direct, |key| key.place());
             self.state.sessions.insert(key.clone(), session);
         }
         self.dirty(Dirty::Session(key.clone()));
+        self.maintain(Some(key));
     }
 
     pub(super) fn next_id(&mut self) -> u64 {
@@ -47,11 +52,9 @@ impl Reference {
         };
         let channel = session.route.as_ref().map(|route| &route.channel);
         let unknown = "".into();
-        let policy = self.config.reset_policy(
-            channel.unwrap_or(&unknown),
-            session.kind,
-            self.dials.reset_default,
-        );
+        let policy =
+            self.config
+                .reset_policy(channel.unwrap_or(&unknown), session.kind, &self.dials);
         if policy == ResetPolicy::default() {
             return false;
         }
@@ -91,19 +94,20 @@ impl Reference {
     }
 
     /// Forgets what was before. Key, label, route and binding stay.
-    pub(super) fn rotate(&mut self, key: &SessionKey) {
+    pub(super) fn rotate(&mut self, key: &SessionKey, why: Anew) {
         let next = self.next_id();
         let keeps_id = self.dials.reset_keeps_id;
         let Some(session) = self.state.sessions.get_mut(key) else {
             return;
         };
         session.incarnation = next;
+        self.state.transcripts.remove(key);
         session.id = self.decisions.id_after_reset(keeps_id, session.id, next);
-        session.fresh = true;
-        session.started_at = self.now;
+        session.fresh |= self.decisions.forgets(why);
+        session.started_at = self.decisions.begins_at(session.started_at, self.now);
         session.interacted_at = self.now;
         session.written_at = self.now;
-        if !self.decisions.keeps_label() {
+        if !self.decisions.keeps_label(why) {
             session.label = None;
         }
         self.dirty(Dirty::Session(key.clone()));
@@ -113,11 +117,13 @@ impl Reference {
         if self.state.session(key).is_none() {
             return self.refuse(call, format!("Unknown session: {key}"));
         }
-        self.rotate(key);
+        let untold = self.drop_stale(key);
+        self.rotate(key, Anew::Asked);
         if self.decisions.stop_takes_what_waits() {
             self.forget_waiting(key);
         }
         self.stop_session(key, Outcome::Killed);
+        self.hand_again(&untold);
         self.unbind_session(key, UnboundBecause::Reset);
         self.answer(call, json!({"ok": true, "status": "ok", "key": key}));
     }
@@ -132,18 +138,61 @@ impl Reference {
         }
         self.cancel_waiting_child(key, Outcome::Killed);
         self.unbind_session(key, UnboundBecause::Deleted);
+        let untold = self.drop_stale(key);
         self.delete_session(key);
         self.stop_children(key, Outcome::Killed);
+        self.hand_again(&untold);
         self.answer(
             call,
             json!({"ok": true, "status": "ok", "deleted": true, "key": key}),
         );
     }
 
+    /// Turns that waited for a session, and are not meant for what comes after it, are gone. Returns
+    /// what they were to tell: somebody is still to hear it.
+    fn drop_stale(&mut self, key: &SessionKey) -> Vec<u64> {
+        let Some(session) = self.state.sessions.get(key) else {
+            return Vec::new();
+        };
+        let runs = &self.state.runs;
+        let is_stale = |number: &u64| {
+            let run = runs.get(number);
+            run.is_some_and(|run| !self.decisions.outlives_reset(run.turn.path()))
+        };
+        let stale: Vec<u64> = session.queue.iter().copied().filter(is_stale).collect();
+        let mut untold = Vec::new();
+        for number in stale {
+            if let Some(session) = self.state.sessions.get_mut(key) {
+                session.queue.retain(|&other| other != number);
+            }
+            if let Some(Run {
+                turn: Turn::Telling(debts),
+                ..
+            }) = self.state.runs.remove(&number)
+            {
+                untold.extend(debts);
+            }
+            self.dirty(Dirty::Run(number));
+        }
+        untold
+    }
+
+    /// What a turn was to tell that came to nothing is owed again.
+    fn hand_again(&mut self, debts: &[u64]) {
+        for &number in debts {
+            if let Some(debt) = self.state.debts.get_mut(&number) {
+                debt.state = Standing::Below;
+                self.dirty(Dirty::Debt(number));
+                self.hand(number);
+            }
+        }
+    }
+
     /// Removes a session. One whose run has not ended yet stays as a ghost until then, or what that
     /// run says last would be remembered under the key's next life.
     pub(super) fn delete_session(&mut self, key: &SessionKey) {
         let next = self.next_id();
+        self.state.transcripts.remove(key);
         let now = self.now;
         let Some(session) = self.state.sessions.get_mut(key) else {
             return;

@@ -209,6 +209,7 @@ impl Reference {
             .cloned();
         self.unbind_session(&run.key, UnboundBecause::SpawnFailed);
         self.state.sessions.remove(&run.key);
+        self.state.transcripts.remove(&run.key);
         self.dirty(Dirty::Session(run.key.clone()));
         if let Turn::Child {
             call: Some(call), ..

@@ -13,7 +13,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decisions::{Audience, Cause, Lapse, Mode, Runtime, Times};
+use super::decisions::{Audience, Cause, Lapse, Mode, Path, Runtime, Times};
+use super::transcript::Line;
 
 /// A session: what its agent remembers, and who it belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +38,18 @@ pub(super) struct Session {
     pub kind: Place,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<ChildOf>,
+    /// When its last run ended.
+    #[serde(default)]
+    pub ended_at: Option<Time>,
+    /// How long after that it is archived, where that was said of this one.
+    #[serde(default)]
+    pub archive_after: Option<Span>,
+    /// Whoever asked for it said that it is kept.
+    #[serde(default)]
+    pub kept: bool,
+    /// What holds for each of its runs: a model.
+    #[serde(default)]
+    pub lasting: Value,
     /// It was deleted, and a run of it has not ended yet.
     #[serde(default)]
     pub ghost: bool,
@@ -390,6 +403,8 @@ const SEEN_MAX: usize = 1 << 16;
 pub(super) struct State {
     pub life: u64,
     pub sessions: FxHashMap<SessionKey, Session>,
+    pub archives: BTreeSet<(Time, SessionKey)>,
+    pub transcripts: FxHashMap<SessionKey, VecDeque<Line>>,
     pub runs: BTreeMap<u64, Run>,
     pub debts: BTreeMap<u64, Debt>,
     pub posts: BTreeMap<u64, Post>,
@@ -492,6 +507,10 @@ impl Session {
             route: None,
             kind: Place::Direct,
             child: None,
+            ended_at: None,
+            archive_after: None,
+            kept: false,
+            lasting: Value::Null,
             ghost: false,
             current: None,
             queue: VecDeque::new(),
@@ -523,6 +542,17 @@ impl Turn {
                 ..
             }
         )
+    }
+
+    /// The path on which it comes about.
+    pub(super) fn path(&self) -> Path {
+        match self {
+            Self::Message(_) => Path::Chat,
+            Self::Child { .. } => Path::Task,
+            Self::Telling(_) => Path::News,
+            Self::Sent | Self::Plugin { .. } => Path::Agent,
+            Self::Internal(_) => Path::Clockwork,
+        }
     }
 
     /// Why it happens.

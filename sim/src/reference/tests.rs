@@ -1,14 +1,12 @@
 //! Rows of decisions.
 
-use moorline_spec::address::{Address, Place};
 use moorline_spec::channel::{TextLimit, TextUnit, Threading};
-use moorline_spec::config::{Config, Limits, ResetPolicy};
+use moorline_spec::config::{Limits, ResetPolicy};
 use moorline_spec::profile::ResetAnchor;
 use moorline_spec::time::{Span, Time};
-use serde_json::{Value, json};
 
 use super::commands::duration;
-use super::decisions::{Ages, Asked, Decisions, Lapse, Mode, Right, Runtime, Speaking, Times};
+use super::decisions::{Ages, Asked, Decisions, Lapse, Mode, Right, Runtime, Times};
 use super::keys;
 
 #[track_caller]
@@ -35,79 +33,6 @@ fn the_earlier_deadline_is_the_reason_and_idle_at_a_tie() {
     lapses(0, 90, 20, Some((90, Lapse::MaxAge)));
     lapses(60, 0, 1_000, Some((1_060, Lapse::Idle)));
     lapses(0, 0, 5, None);
-}
-
-#[track_caller]
-fn key(session: Value, kind: Place, account: &str, thread: Option<&str>, expected: &str) {
-    let config = Config::read(&json!({"session": session})).unwrap();
-    let at = Address {
-        channel: "telegram".into(),
-        account: account.into(),
-        conversation: "C1".into(),
-        thread: thread.map(Into::into),
-    };
-    let found = Right.session_of(&Speaking {
-        config: &config,
-        agent: &"main".into(),
-        at: &at,
-        kind,
-        from: &"U1".into(),
-    });
-    assert_eq!(found.as_str(), expected);
-}
-
-#[test]
-fn keys_follow_scope_links_account_and_thread() {
-    let scope = |name: &str| json!({"dmScope": name});
-    let direct = Place::Direct;
-    key(json!({}), direct, "default", None, "agent:main:main");
-    key(
-        scope("per-peer"),
-        direct,
-        "default",
-        None,
-        "agent:main:direct:U1",
-    );
-    let channel = "per-channel-peer";
-    key(
-        scope(channel),
-        direct,
-        "work",
-        None,
-        "agent:main:telegram:direct:U1",
-    );
-    let account = "per-account-channel-peer";
-    key(
-        scope(account),
-        direct,
-        "work",
-        None,
-        "agent:main:telegram:work:direct:U1",
-    );
-    let linked = json!({"dmScope": channel, "identityLinks": {"alice": ["telegram:u1"]}});
-    key(
-        linked,
-        direct,
-        "default",
-        None,
-        "agent:main:telegram:direct:alice",
-    );
-    key(
-        json!({}),
-        Place::Group,
-        "default",
-        None,
-        "agent:main:telegram:group:C1",
-    );
-    key(
-        json!({}),
-        Place::Group,
-        "work",
-        None,
-        "agent:main:telegram:work:group:C1",
-    );
-    let thread = "agent:main:telegram:group:C1:thread:t1";
-    key(json!({}), Place::Thread, "default", Some("t1"), thread);
 }
 
 #[track_caller]

@@ -33,20 +33,30 @@ impl Reference {
         };
         let (id, params) = (call.call.clone(), &call.params);
         match call.method.as_str() {
-            "sessions_spawn" => self.spawn_call(id, &caller, params),
+            "sessions_spawn" => {
+                if params["cleanup"] == "keep" {
+                    self.keeps.insert(id.clone());
+                }
+                self.spawn_call(id, &caller, params);
+            }
             "sessions_send" => self.send_call(id, &caller, params),
             "sessions_list" => {
+                self.maintain(None);
                 let sessions = self.list(&caller);
                 self.answer(id, json!({"status": "ok", "sessions": sessions}));
             }
-            "sessions_history" | "session_status" => self.status_call(call, &caller),
+            "sessions_history" => self.history_call(call, &caller),
+            "session_status" => self.status_call(call, &caller),
             "subagents" => self.subagents_call(call, &caller),
             "sessions_yield" => self.yield_call(id, &caller, params),
-            "sessions.reset" | "sessions.delete" => self.admin_call(call, &caller),
+            "sessions.reset" | "sessions.delete" | "sessions.patch" => {
+                self.admin_call(call, &caller);
+            }
             "runtime.subagent.run" => self.plugin_run(call, &caller),
             method => {
                 let known = "sessions_spawn, sessions_send, sessions_list, sessions_history, \
-                             session_status, sessions_yield, subagents, sessions.reset, sessions.delete, \
+                             session_status, sessions_yield, subagents, sessions.reset, \
+                             sessions.delete, sessions.patch, \
                              runtime.subagent.run";
                 self.refuse(id, format!("unknown method {method}; there is {known}"));
             }
@@ -56,7 +66,8 @@ impl Reference {
     /// A run that may call: it lives, and so does the incarnation it belongs to.
     pub(super) fn calling_run(&self, run: &moorline_spec::id::RunId) -> Option<Caller> {
         let number = keys::run_number(run)?;
-        let run = self.state.runs.get(&number).filter(|run| run.is_live())?;
+        let may = |run: &&super::state::Run| self.decisions.may_call(!run.is_live());
+        let run = self.state.runs.get(&number).filter(may)?;
         let session = self.state.sessions.get(&run.key)?;
         let origin = run.origin.clone().map(|origin| Origin {
             requester: Some(run.key.clone()),
@@ -108,7 +119,7 @@ impl Reference {
     }
 
     /// The session that `sessionKey`, `key` or `label` name, if the caller sees it.
-    fn named(&self, caller: &Caller, params: &Value) -> Result<SessionKey, Unreached> {
+    pub(super) fn named(&self, caller: &Caller, params: &Value) -> Result<SessionKey, Unreached> {
         let names = ["sessionKey", "key", "target"];
         let key = names.into_iter().find_map(|name| given(params, name));
         let found = match (key, given(params, "label")) {
@@ -126,7 +137,7 @@ impl Reference {
         self.reached(caller, key, Want::Look)
     }
 
-    fn unreached(&mut self, call: CallId, (status, why): Unreached) {
+    pub(super) fn unreached(&mut self, call: CallId, (status, why): Unreached) {
         self.answer(call, json!({"status": status, "error": why}));
     }
 
@@ -150,6 +161,7 @@ impl Reference {
         };
         match call.method.as_str() {
             "sessions.delete" => self.delete_call(call.call.clone(), &key),
+            "sessions.patch" => self.patch_call(call.call.clone(), &key, &call.params),
             _ => self.reset_call(call.call.clone(), &key),
         }
     }
@@ -165,7 +177,10 @@ impl Reference {
         let Some(message) = call.params["message"].as_str() else {
             return self.refuse(call.call.clone(), "runtime.subagent.run needs `message`");
         };
-        let key = SessionKey::from(key);
+        let key = match self.spelled(key) {
+            Ok(key) => key,
+            Err(error) => return self.refuse(call.call.clone(), error),
+        };
         self.open_session(&key);
         let turn = Turn::Plugin {
             call: Some(call.call.clone()),

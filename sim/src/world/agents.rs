@@ -6,7 +6,7 @@ use moorline_spec::effect::{Effect, Memory, StartRun};
 use moorline_spec::id::{CallId, Marker, RunId, SessionKey};
 use moorline_spec::scenario::{Action, Anchor, Ending};
 use moorline_spec::stimulus::{
-    Outcome, RunEnded, RunProgress, RunStarted, Start, Steered, Steering, Stimulus,
+    Compacted, Outcome, RunEnded, RunProgress, RunStarted, Start, Steered, Steering, Stimulus,
 };
 use moorline_spec::time::{Span, Time};
 use moorline_spec::trace;
@@ -69,6 +69,8 @@ impl State {
 pub(super) struct Memories {
     slots: Vec<Vec<Marker>>,
     current: FxHashMap<SessionKey, usize>,
+    /// How much of each was compacted.
+    compacted: FxHashMap<usize, usize>,
 }
 
 impl Memories {
@@ -335,6 +337,23 @@ impl<'s> World<'s> {
         };
         self.after_end(run);
         self.tell(Stimulus::RunEnded(ended), said.own, said.markers);
+        self.compact_if_full(run);
+    }
+
+    /// A transcript that no longer fits its agent's context is compacted at the end of a run.
+    fn compact_if_full(&mut self, run: RunIndex) {
+        let Some(limit) = self.scenario.context_limit else {
+            return;
+        };
+        let (slot, session) = (self.runs[run].slot, self.runs[run].key.clone());
+        let length = self.memories.slots.get(slot).map_or(0, Vec::len);
+        let compacted = self.memories.compacted.entry(slot).or_default();
+        let is_current = self.memories.current.get(&session) == Some(&slot);
+        if is_current && length - *compacted > limit {
+            *compacted = length;
+            let compacted = Stimulus::Compacted(Compacted { session });
+            self.tell(compacted, Vec::new(), Vec::new());
+        }
     }
 
     fn after_end(&mut self, run: RunIndex) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moorline_spec::id::{CallId, Marker};
+use moorline_spec::id::{CallId, Marker, SessionKey};
 use moorline_spec::scenario::{
     Action, AdminVerb, Crash, CrashPoint, Say, Scenario, SessionRef, StepNumber, Verb, When, Where,
 };
@@ -13,7 +13,7 @@ use moorline_spec::stimulus::{
 use moorline_spec::time::{Span, Time};
 use moorline_spec::trace::World as Happening;
 use moorline_spec::wire::Disk;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::clock::{Class, What};
 use super::text::Said;
@@ -72,13 +72,9 @@ impl<'s> World<'s> {
                 Some(run) => self.say_progress(run, text),
                 None => self.note(format!("{run} does not run, and says nothing")),
             },
-            Verb::Runs { key, text, .. } => {
-                let name = name();
-                let call = CallId::from(name.as_str());
-                let said = Said::with_own(text, name);
-                let params = json!({"sessionKey": key, "message": said.text});
-                self.call_from_outside(call, Caller::Plugin, "runtime.subagent.run", params, said);
-            }
+            Verb::Runs {
+                key, text, with, ..
+            } => self.runs(key, text, with, name()),
             Verb::Beats {
                 session,
                 path,
@@ -88,7 +84,15 @@ impl<'s> World<'s> {
                 let words = text.as_deref().unwrap_or("anything to do?");
                 self.beats(session, *path, words, name());
             }
-            Verb::Admin { what, session } => self.admin(*what, session, number),
+            Verb::Admin {
+                what,
+                session,
+                with,
+                name,
+            } => {
+                let call = name.clone().unwrap_or_else(|| number.name('a'));
+                self.admin(*what, session.as_ref(), with, CallId::from(call));
+            }
             Verb::ThreadBecomes { state, place } => self.thread_becomes(*state, place),
             Verb::Crash(crash) => self.crash_step(crash),
             Verb::Restarts(down) => self.restart(*down),
@@ -107,6 +111,16 @@ impl<'s> World<'s> {
                 }
             }
         }
+    }
+
+    fn runs(&mut self, key: &SessionKey, text: &str, with: &Map<String, Value>, name: Marker) {
+        let call = CallId::from(name.as_str());
+        let said = Said::with_own(text, name);
+        let mut params = json!({"sessionKey": key, "message": said.text});
+        for (name, value) in with {
+            params[name] = value.clone();
+        }
+        self.call_from_outside(call, Caller::Plugin, "runtime.subagent.run", params, said);
     }
 
     fn note(&mut self, text: String) {
@@ -225,18 +239,23 @@ impl<'s> World<'s> {
         self.tell(Stimulus::InternalTurn(turn), said.own, said.markers);
     }
 
-    fn admin(&mut self, what: AdminVerb, session: &SessionRef, number: &StepNumber) {
-        let Some(key) = self.session(session) else {
-            self.note(format!("the session of {:?} is not known", session.0));
-            return;
-        };
-        let method = match what {
-            AdminVerb::Reset => "sessions.reset",
-            AdminVerb::Delete => "sessions.delete",
-        };
-        let call = CallId::from(number.name('a'));
-        let params = json!({"key": key});
-        self.call_from_outside(call, Caller::Admin, method, params, Said::default());
+    fn admin(
+        &mut self,
+        what: AdminVerb,
+        session: Option<&SessionRef>,
+        with: &Map<String, Value>,
+        call: CallId,
+    ) {
+        let mut params = with.clone();
+        if let Some(session) = session {
+            let Some(key) = self.session(session) else {
+                self.note(format!("the session of {:?} is not known", session.0));
+                return;
+            };
+            params.insert("key".to_owned(), key.as_str().into());
+        }
+        let params = Value::Object(params);
+        self.call_from_outside(call, Caller::Admin, what.method(), params, Said::default());
     }
 
     fn call_from_outside(

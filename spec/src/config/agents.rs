@@ -59,6 +59,8 @@ pub struct SubagentsConfig {
     pub allow_agents: Option<Vec<AgentId>>,
     /// Whether a spawn has to name one.
     pub require_agent_id: Option<bool>,
+    /// How long children of one run are kept after it ended; 0 is for ever.
+    pub archive_after_minutes: Option<u64>,
     /// The model of children of this agent that are asked for without one.
     pub model: Option<String>,
     /// How much they think.

@@ -6,6 +6,7 @@ mod bindings;
 mod channel;
 mod layers;
 mod legacy;
+mod maintenance;
 mod messages;
 mod number;
 mod problems;
@@ -25,8 +26,9 @@ pub use self::agents::{
 pub use self::bindings::{Limits, ThreadBindings};
 pub use self::channel::{AccountConfig, ChannelConfig};
 pub use self::layers::{Layer, Layers};
+pub use self::maintenance::MaintenanceConfig;
 pub use self::messages::{DropPolicy, MessagesConfig, QueueConfig, QueueMode};
-pub use self::reset::{ResetByType, ResetConfig, ResetMode, ResetPolicy};
+pub use self::reset::{ResetByType, ResetConfig, ResetLevels, ResetMode, ResetPolicy};
 pub use self::session::{DmScope, ExchangeConfig, SessionConfig};
 pub use self::spawn::{AcpConfig, listed};
 pub use self::tools::{AgentToAgent, SessionTools, ToolsConfig};

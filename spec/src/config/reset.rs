@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{Config, number};
 use crate::address::Place;
 use crate::id::ChannelId;
-use crate::profile::ResetDefault;
+use crate::profile::{Dials, LegacyIdle, ResetDefault, ResetNone};
 use crate::time::Span;
 
 /// `session.reset` and its overrides.
@@ -56,51 +56,65 @@ pub struct ResetPolicy {
     pub idle: Option<Span>,
 }
 
+/// What the configuration says of one conversation's resets, level by level; the stronger first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResetLevels {
+    /// `resetByChannel`: it replaces everything.
+    pub channel: Option<ResetConfig>,
+    /// `resetByType`, for the kind of the conversation.
+    pub kind: Option<ResetConfig>,
+    /// `reset`
+    pub general: Option<ResetConfig>,
+    /// `session.idleMinutes`
+    pub legacy: Option<u64>,
+    /// Whether `resetByType` says anything of any kind.
+    pub typed: bool,
+}
+
 impl Config {
     /// The reset policy of a conversation: that of its channel as a whole, else field by field that
     /// of its kind, the general one, the legacy one, the default.
-    pub fn reset_policy(
-        &self,
-        channel: &ChannelId,
-        kind: Place,
-        default: ResetDefault,
-    ) -> ResetPolicy {
+    pub fn reset_policy(&self, channel: &ChannelId, kind: Place, dials: &Dials) -> ResetPolicy {
+        self.reset_levels(channel, kind).policy(dials)
+    }
+
+    /// What is said of the resets of a conversation, level by level.
+    pub fn reset_levels(&self, channel: &ChannelId, kind: Place) -> ResetLevels {
         let session = &self.session;
-        if let Some(whole) = session.reset_by_channel.get(channel) {
-            return whole.policy(ResetMode::Daily);
+        let types = &session.reset_by_type;
+        ResetLevels {
+            channel: session.reset_by_channel.get(channel).copied(),
+            kind: match kind {
+                Place::Direct => types.direct,
+                Place::Group => types.group,
+                Place::Thread => types.thread,
+            },
+            general: session.reset,
+            legacy: session.idle_minutes,
+            typed: types.direct.or(types.group).or(types.thread).is_some(),
         }
-        let by_type = match kind {
-            Place::Direct => session.reset_by_type.direct,
-            Place::Group => session.reset_by_type.group,
-            Place::Thread => session.reset_by_type.thread,
-        };
-        let base = session.reset;
-        let field = |by_type: Option<ResetConfig>| ResetConfig {
-            mode: by_type.and_then(|c| c.mode).or(base.and_then(|c| c.mode)),
-            at_hour: by_type
-                .and_then(|c| c.at_hour)
-                .or(base.and_then(|c| c.at_hour)),
-            idle_minutes: by_type
-                .and_then(|c| c.idle_minutes)
-                .or(base.and_then(|c| c.idle_minutes))
-                .or(session.idle_minutes),
-        };
-        let default = match (default, by_type.or(base), session.idle_minutes) {
-            (_, Some(_), _) => ResetMode::Daily,
-            (_, None, Some(_)) => ResetMode::Idle,
-            (ResetDefault::None, None, None) => ResetMode::None,
-            (ResetDefault::DailyAt4, None, None) => ResetMode::Daily,
-        };
-        field(by_type).policy(default)
     }
 }
 
-impl ResetConfig {
-    fn policy(self, default: ResetMode) -> ResetPolicy {
-        let idle = self.idle_minutes.map(Span::mins);
-        match self.mode.unwrap_or(default) {
+impl ResetLevels {
+    /// How many levels say something.
+    pub fn count(self) -> usize {
+        let levels = [
+            self.channel.is_some(),
+            self.kind.is_some(),
+            self.general.is_some(),
+            self.legacy.is_some(),
+        ];
+        levels.into_iter().filter(|&given| given).count()
+    }
+
+    /// The policy that comes of them.
+    pub fn policy(self, dials: &Dials) -> ResetPolicy {
+        let (mode, fields) = self.resolved(dials);
+        let idle = fields.idle_minutes.map(Span::mins);
+        match mode {
             ResetMode::Daily => ResetPolicy {
-                daily_at: Some(self.at_hour.unwrap_or(4)),
+                daily_at: Some(fields.at_hour.unwrap_or(4)),
                 idle,
             },
             ResetMode::Idle => ResetPolicy {
@@ -110,6 +124,52 @@ impl ResetConfig {
             ResetMode::None => ResetPolicy::default(),
         }
     }
+
+    /// Whether it is an idle reset without minutes, which is never due.
+    pub fn idles_forever(self, dials: &Dials) -> bool {
+        let (mode, fields) = self.resolved(dials);
+        mode == ResetMode::Idle && fields.idle_minutes.is_none()
+    }
+
+    fn resolved(self, dials: &Dials) -> (ResetMode, ResetConfig) {
+        if let Some(whole) = self.channel {
+            return (whole.mode.unwrap_or(ResetMode::Daily), whole);
+        }
+        let legacy = self
+            .legacy
+            .filter(|_| dials.legacy_idle != LegacyIdle::Ignored);
+        let (kind, general) = (self.kind, self.general);
+        let yields = kind.is_some() && dials.reset_none == ResetNone::YieldsToType;
+        let general_mode = general.and_then(|general| general.mode);
+        let general_mode = general_mode.filter(|&mode| !(yields && mode == ResetMode::None));
+        let untyped = general.is_none() && !self.typed;
+        let default = match (kind.or(general), legacy, dials.legacy_idle) {
+            (Some(_), _, _) => ResetMode::Daily,
+            (None, Some(_), LegacyIdle::Idle | LegacyIdle::Ignored) => ResetMode::Idle,
+            (None, Some(_), LegacyIdle::UntilTyped) if untyped => ResetMode::Idle,
+            (None, Some(_), LegacyIdle::UntilTyped) | (None, None, _) => {
+                match dials.reset_default {
+                    ResetDefault::None => ResetMode::None,
+                    ResetDefault::DailyAt4 => ResetMode::Daily,
+                }
+            }
+        };
+        let mode = kind
+            .and_then(|kind| kind.mode)
+            .or(general_mode)
+            .unwrap_or(default);
+        let fields = ResetConfig {
+            mode: Some(mode),
+            at_hour: kind
+                .and_then(|kind| kind.at_hour)
+                .or(general.and_then(|general| general.at_hour)),
+            idle_minutes: kind
+                .and_then(|kind| kind.idle_minutes)
+                .or(general.and_then(|general| general.idle_minutes))
+                .or(legacy),
+        };
+        (mode, fields)
+    }
 }
 
 #[cfg(test)]
@@ -117,37 +177,82 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::profile::Profile;
+
+    /// `mode@hour/minutes` as the table of S-71 writes it, without the hour where no day ends.
+    fn told(profile: &str, session: &Value, channel: &str, kind: Place) -> String {
+        let config = Config::read(&json!({ "session": session })).unwrap();
+        let dials = Profile::named(profile).unwrap().dials;
+        let ResetPolicy { daily_at, idle } = config.reset_policy(&channel.into(), kind, &dials);
+        let daily = daily_at.map(|hour| format!("daily@{hour}"));
+        let idle = idle.map(|idle| format!("idle {idle}"));
+        let both: Vec<String> = daily.into_iter().chain(idle).collect();
+        both.join(" ")
+    }
 
     #[track_caller]
-    fn policy(session: Value, kind: Place, daily_at: Option<u8>, idle: Option<u64>) {
-        let config = Config::read(&json!({"session": session})).unwrap();
-        let found = config.reset_policy(&"telegram".into(), kind, ResetDefault::None);
+    fn check(session: Value, kind: Place, target: &str, april: &str, september: &str) {
+        let told = |profile| told(profile, &session, "telegram", kind);
+        assert_eq!(told("target"), target, "{session} {kind:?} target");
+        assert_eq!(told("openclaw-2026.4.9"), april, "{session} {kind:?} 4.9");
         assert_eq!(
-            found,
-            ResetPolicy {
-                daily_at,
-                idle: idle.map(Span::mins)
-            },
-            "{session}"
+            told("openclaw-2026.9.6"),
+            september,
+            "{session} {kind:?} 9.6"
         );
     }
 
+    /// The rows of S-71; mode idle without minutes and mode none are never due.
     #[test]
-    fn reset_policies_by_channel_type_and_default() {
-        policy(json!({}), Place::Direct, None, None);
-        policy(json!({"reset": {}}), Place::Direct, Some(4), None);
-        policy(
-            json!({"reset": {"mode": "idle", "idleMinutes": 120}}),
-            Place::Direct,
-            None,
-            Some(120),
+    fn each_field_comes_from_the_nearest_level() {
+        use Place::{Direct, Group, Thread};
+        let day = "daily@4";
+        check(json!({}), Direct, "", day, "");
+        check(json!({"reset": {}}), Group, day, day, day);
+        check(
+            json!({"idleMinutes": 30}),
+            Direct,
+            "idle 30m",
+            "idle 30m",
+            "",
         );
-        policy(json!({"reset": {"mode": "idle"}}), Place::Group, None, None);
-        let group = json!({"reset": {"mode": "daily", "atHour": 5}, "resetByType": {"group": {"idleMinutes": 15}}});
-        policy(group.clone(), Place::Group, Some(5), Some(15));
-        policy(group, Place::Direct, Some(5), None);
-        let channel = json!({"reset": {"atHour": 5}, "resetByType": {"direct": {"idleMinutes": 15}},
-            "resetByChannel": {"telegram": {"mode": "idle", "idleMinutes": 7}}});
-        policy(channel, Place::Direct, None, Some(7));
+        check(json!({"reset": {"mode": "idle"}}), Thread, "", "", "");
+        let idle = json!({"reset": {"mode": "idle", "idleMinutes": 120}});
+        check(idle, Direct, "idle 2h", "idle 2h", "idle 2h");
+        let both = json!({"reset": {"mode": "daily", "idleMinutes": 60}});
+        let told = "daily@4 idle 1h";
+        check(both, Direct, told, told, told);
+        let group = json!({"resetByType": {"group": {"mode": "idle", "idleMinutes": 15}}});
+        check(group.clone(), Group, "idle 15m", "idle 15m", "idle 15m");
+        check(group.clone(), Direct, "", day, "");
+        check(group, Thread, "", day, "");
+        let fields = json!({"reset": {"mode": "daily", "atHour": 5},
+            "resetByType": {"group": {"idleMinutes": 15}}});
+        let told = "daily@5 idle 15m";
+        check(fields, Group, told, told, told);
+        let dm = json!({"resetByType": {"dm": {"mode": "idle", "idleMinutes": 10}}});
+        check(dm, Direct, "idle 10m", "idle 10m", "idle 10m");
+        let legacy = json!({"idleMinutes": 30, "resetByType": {"thread": {"mode": "daily"}}});
+        let told = "daily@4 idle 30m";
+        check(legacy.clone(), Thread, told, told, day);
+        check(legacy, Group, "idle 30m", told, "");
+        let none = json!({"reset": {"mode": "none"}, "resetByType": {"group": {"atHour": 3}}});
+        check(none, Group, "", "", "daily@3");
+    }
+
+    #[test]
+    fn a_channels_policy_replaces_all_others() {
+        let session = |by_channel: Value| {
+            json!({"idleMinutes": 99, "reset": {"mode": "daily", "atHour": 5, "idleMinutes": 60},
+                "resetByType": {"direct": {"idleMinutes": 15}},
+                "resetByChannel": {"discord": by_channel}})
+        };
+        let told = |by_channel: Value, channel: &str| {
+            told("target", &session(by_channel), channel, Place::Direct)
+        };
+        let idle = json!({"mode": "idle", "idleMinutes": 5});
+        assert_eq!(told(idle.clone(), "discord"), "idle 5m");
+        assert_eq!(told(json!({}), "discord"), "daily@4");
+        assert_eq!(told(idle, "telegram"), "daily@5 idle 15m");
     }
 }

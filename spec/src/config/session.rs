@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::bindings::ThreadBindings;
+use super::maintenance::MaintenanceConfig;
 use super::reset::{ResetByType, ResetConfig};
 use super::{Config, number};
 use crate::id::{ChannelId, PersonId};
@@ -32,6 +33,8 @@ pub struct SessionConfig {
     /// The name of the main session, which is always `main`.
     #[serde(deserialize_with = "main_key")]
     pub main_key: Option<String>,
+    /// How many sessions are kept, and for how long.
+    pub maintenance: MaintenanceConfig,
     /// Bindings on every channel.
     pub thread_bindings: ThreadBindings,
 }

@@ -64,6 +64,9 @@ impl Facts {
         let Some(call) = self.calls.get(id) else {
             return;
         };
+        if call.method == "sessions.patch" && call.is_accepted() {
+            return self.note_patched_label(id);
+        }
         if call.method != "sessions_spawn" || !call.is_accepted() {
             return;
         }
@@ -84,6 +87,26 @@ impl Facts {
             let of_label = self.kin.labels.entry(label).or_default();
             of_label.retain(|(other, _)| *other != key);
             of_label.push((key, stays));
+        }
+    }
+
+    /// A session was given another label, or none.
+    fn note_patched_label(&mut self, id: &CallId) {
+        let call = self.calls.get(id);
+        let Some((call, label)) = call.and_then(|call| Some((call, call.params.get("label")?)))
+        else {
+            return;
+        };
+        let label = Text::from(label.as_str().map(str::trim).unwrap_or_default());
+        let key = call.text("key").and_then(|key| self.session_named(key));
+        let Some(key) = key.cloned() else {
+            return;
+        };
+        for of_label in self.kin.labels.values_mut() {
+            of_label.retain(|(other, _)| *other != key);
+        }
+        if !label.is_empty() {
+            self.kin.labels.entry(label).or_default().push((key, false));
         }
     }
 

@@ -4,6 +4,7 @@
 //! stimuli, from effects as *attempts*, and from what the world saw; a gateway's reports of itself
 //! change nothing but the one thing they are: a visible failure.
 
+mod archive;
 mod binding;
 mod command;
 mod delivery;
@@ -11,6 +12,7 @@ mod forget;
 mod here;
 mod kin;
 mod late;
+mod naming;
 mod provenance;
 mod relay;
 mod routing;
@@ -19,7 +21,7 @@ mod session;
 pub(crate) mod turn;
 mod unwritten;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -33,11 +35,13 @@ use crate::id::{
     AgentId, CallId, ChannelId, DeliveryId, Marker, MessageId, RequestId, RunId, SessionKey,
     SteerId,
 };
+use crate::key::Naming;
 use crate::profile::Profile;
 use crate::stimulus::{Open, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
+pub use archive::ArchiveFacts;
 pub use binding::{BindingFacts, BindingId};
 pub use command::BindingCommand;
 pub use delivery::{DeliveryFacts, DeliveryState};
@@ -70,6 +74,8 @@ pub struct Facts {
     pub channels: FxHashMap<ChannelId, Channel>,
     /// The agents it was opened with, the default one first.
     pub agents: Vec<AgentId>,
+    /// What session keys are read by.
+    pub naming: Naming,
     /// How many lives it has begun.
     pub lives: u32,
     /// Whether the scenario's steps are over.
@@ -90,6 +96,10 @@ pub struct Facts {
     pub steers: FxHashMap<SteerId, SteerFacts>,
     /// Sessions that had a run.
     pub sessions: Table<SessionKey, SessionFacts>,
+    /// What is known of the archive times of children, and of sessions that have one of their own.
+    pub archives: BTreeMap<SessionKey, ArchiveFacts>,
+    /// Their keys, by the one spelling of each.
+    spelled: FxHashMap<SessionKey, SessionKey>,
     /// The session that last took a person's message from an address.
     pub home: Table<Address, SessionKey>,
     /// Where `/new` or `/reset` was said before it could be seen which session that concerns.
@@ -143,6 +153,7 @@ impl Facts {
             calendar: None,
             channels: FxHashMap::default(),
             agents: Vec::new(),
+            naming: Naming::default(),
             lives: 0,
             healing: false,
             born: room(),
@@ -153,6 +164,8 @@ impl Facts {
             calls: Table::default(),
             steers: FxHashMap::default(),
             sessions: Table::default(),
+            archives: BTreeMap::new(),
+            spelled: FxHashMap::default(),
             home: Table::default(),
             unplaced_resets: Vec::new(),
             bindings: Vec::new(),
@@ -235,6 +248,10 @@ impl Facts {
             Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
             Stimulus::ConfigChanged(changed) => {
                 if let Ok(config) = Config::read_as(&changed.config, &self.profile.dials) {
+                    let maintenance = self.config.session.maintenance;
+                    if self.is_maintained() && maintenance != config.session.maintenance {
+                        self.doubt_resets();
+                    }
                     self.config = config;
                     self.on_binding_config();
                 }
@@ -293,6 +310,7 @@ impl Facts {
             self.channels = channels
                 .map(|channel| (channel.id.clone(), channel.clone()))
                 .collect();
+            self.naming = Naming::of(&open.agents, open.channels.iter());
         }
         if self.agents != *open.agents {
             self.agents = open.agents.to_vec();

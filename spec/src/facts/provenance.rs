@@ -140,7 +140,7 @@ impl Facts {
         let session = &self.config.session;
         let name = |at: &Address| {
             let person = PersonId::from(at.conversation.as_str());
-            self.config.linked(&at.channel, &person).to_owned()
+            self.known_as(at, &person).into_owned()
         };
         match session.dm_scope {
             DmScope::Main => true,

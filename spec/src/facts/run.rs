@@ -227,6 +227,7 @@ impl Facts {
         call.answered = Some((self.index, self.now));
         self.note_admin_answer(&answer.call);
         self.note_spawn_answer(&answer.call);
+        self.note_archive_time(&answer.call);
         self.on_spawn_answered(&answer.call);
         self.note_label(&answer.call);
         self.on_send_answered(&answer.call);
@@ -318,6 +319,7 @@ impl Facts {
         run.words.clone_from(&entry.own);
         let key = run.key.clone();
         self.brush_session(&key);
+        self.note_archive_end(&ended.run);
         self.settle_turn(&ended.run, ended.outcome);
         self.begin_owing(ended, entry);
     }

@@ -4,7 +4,7 @@ use super::{BornAs, Facts, Role, RunFacts, RunState};
 use crate::address::Address;
 use crate::address::Place;
 use crate::effect::{Drop, Memory, Report};
-use crate::id::{CallId, Marker, MessageId, PersonId, RunId, SessionKey, Text};
+use crate::id::{CallId, Marker, MessageId, PersonId, RunId, SessionId, SessionKey, Text};
 use crate::stimulus::{Author, Call, Inbound};
 use crate::time::Time;
 use crate::trace::Entry;
@@ -37,6 +37,8 @@ pub struct SessionFacts {
     pub is_child: bool,
     /// Nobody can tell which memory it has: a fresh start of it was lost.
     pub uncertain: bool,
+    /// The id it ran under last for certain, before the run that was asked for last.
+    pub id_before: Option<SessionId>,
     /// The state before the run that was asked for last, for checkers to compare with.
     pub before: Option<Box<SessionBefore>>,
 }
@@ -53,6 +55,7 @@ impl SessionFacts {
             told_to_forget: self.told_to_forget,
             deleted: self.deleted,
             uncertain,
+            archive_due: None,
         }
     }
 }
@@ -78,6 +81,8 @@ pub struct SessionBefore {
     pub deleted: bool,
     /// Whether nobody can tell which memory it had: a fresh start of it was lost.
     pub uncertain: bool,
+    /// When it was to be archived, if at all.
+    pub archive_due: Option<Time>,
 }
 
 impl SessionBefore {
@@ -124,7 +129,9 @@ impl MessageFacts {
 
     /// Whether it asks for a fresh start.
     pub fn asks_fresh(&self) -> bool {
-        let word = self.text.split([' ', '⟦']).next().unwrap_or_default();
+        let text = self.text.trim_start();
+        let ends = |c: char| c.is_whitespace() || c == '⟦';
+        let word = text.split(ends).next().unwrap_or_default();
         word.eq_ignore_ascii_case("/new") || word.eq_ignore_ascii_case("/reset")
     }
 }
@@ -325,9 +332,9 @@ impl Facts {
     pub(super) fn note_admin_call(&mut self, call: &Call) {
         let key = call.params.get("key").and_then(|key| key.as_str());
         if matches!(call.method.as_str(), "sessions.reset" | "sessions.delete")
-            && let Some(key) = key
+            && let Some(key) = key.and_then(|key| self.session_named(key)).cloned()
         {
-            self.tell_to_forget(key);
+            self.tell_to_forget(key.as_str());
         }
     }
 
@@ -352,18 +359,19 @@ impl Facts {
         };
         let refused = matches!(call.status(), Some("error" | "forbidden"));
         let deletes = call.method == "sessions.delete";
-        let Some(key) = call.text("key").map(str::to_owned) else {
+        let Some(key) = call.text("key").and_then(|key| self.session_named(key)) else {
             return;
         };
+        let key = key.clone();
         if refused || !(deletes || call.method == "sessions.reset") {
             return;
         }
-        self.tell_to_forget(&key);
+        self.tell_to_forget(key.as_str());
         if let Some(session) = self.sessions.get_mut(key.as_str()) {
             session.deleted |= deletes;
         }
         if deletes {
-            self.excuse_late(&key);
+            self.excuse_late(key.as_str());
         }
     }
 
@@ -373,16 +381,24 @@ impl Facts {
         if let Role::Chat(marker) = &run.role {
             arrived = self.messages.get(marker).map(|message| message.arrived);
         }
+        self.note_key(&run.key);
+        let archive_due = self.note_archive_start(&run.key);
         let session = self.sessions.entry(run.key.clone()).or_default();
         let told_at = session.told_at.map(|(_, at)| at);
         let last = session.runs.last().and_then(|run| self.runs.get(run));
+        let ran = |run: &&RunFacts| matches!(run.state, RunState::Running | RunState::Ended(_));
+        session.id_before = last.filter(ran).map(|run| run.session_id.clone());
         let unsure = last.is_some_and(|run| {
             let refused = run.state == RunState::Refused && session.started_at.is_none();
             let lost = run.state == RunState::Lost || run.start_unknown || refused;
             run.memory != Memory::Continue && lost
         });
         let uncertain = std::mem::take(&mut session.uncertain) || unsure;
-        session.before = Some(Box::new(session.as_before(uncertain)));
+        let before = SessionBefore {
+            archive_due,
+            ..session.as_before(uncertain)
+        };
+        session.before = Some(Box::new(before));
         if run.memory != Memory::Continue || !session.as_before(false).is_known() {
             session.started_at = Some(now);
             session.started_from = told_at.or(arrived.map(|(_, at)| at)).or(Some(now));

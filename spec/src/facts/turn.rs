@@ -186,8 +186,7 @@ impl Facts {
         let policy = match message {
             Some(message) => {
                 let channel = &message.at.channel;
-                let default = dials.reset_default;
-                self.config.reset_policy(channel, message.kind, default)
+                self.config.reset_policy(channel, message.kind, dials)
             }
             None => self.policy_of(&run.key),
         };
@@ -201,21 +200,38 @@ impl Facts {
             policy,
             now,
             due: Due::at(policy, self.calendar.as_ref(), anchors, now),
-            told: before.told_to_forget || given.any(asks),
+            told: before.told_to_forget
+                || given.any(asks)
+                || self.may_be_taken(before)
+                || before.archive_due.is_some_and(|due| due <= self.now),
         })
+    }
+
+    /// Whether maintenance removes sessions.
+    pub fn is_maintained(&self) -> bool {
+        let maintenance = self.config.session.maintenance;
+        maintenance.is_enforced(&self.profile.dials)
+    }
+
+    /// Whether maintenance may have taken a session by now, as far as age and number tell.
+    fn may_be_taken(&self, before: &SessionBefore) -> bool {
+        let maintenance = self.config.session.maintenance;
+        self.is_maintained()
+            && (self.now > before.written_at + maintenance.prune_after()
+                || self.sessions.len() > maintenance.max_entries(&self.profile.dials))
     }
 
     /// The policy that would hold for a message in a session: that of the conversation it belongs
     /// to.
     fn policy_of(&self, key: &SessionKey) -> ResetPolicy {
-        let default = self.profile.dials.reset_default;
+        let dials = &self.profile.dials;
         let home = self.home.iter().filter(|(_, home)| *home == key);
         match home.map(|(at, _)| at).min() {
             Some(at) => {
                 let kind = self.places.get(at).copied().unwrap_or_default();
-                self.config.reset_policy(&at.channel, kind, default)
+                self.config.reset_policy(&at.channel, kind, dials)
             }
-            None => self.config.reset_policy(&"".into(), Place::Direct, default),
+            None => self.config.reset_policy(&"".into(), Place::Direct, dials),
         }
     }
 }

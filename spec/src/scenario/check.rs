@@ -283,7 +283,11 @@ impl<'a> Check<'a> {
             }
             Verb::Posts { run, .. } => self.name(format!("{at}/posts"), run),
             Verb::Beats { session, .. } => self.session(format!("{at}/beats"), session),
-            Verb::Admin { session, .. } => self.session(format!("{at}/session"), session),
+            Verb::Admin { session, .. } => {
+                if let Some(session) = session {
+                    self.session(format!("{at}/session"), session);
+                }
+            }
             Verb::Compacts(session) => self.session(format!("{at}/compacts"), session),
             Verb::ThreadBecomes { place, .. } => self.place(format!("{at}/in"), place),
             Verb::Crash(crash) => {

@@ -73,6 +73,10 @@ pub struct Scenario {
     /// The gateway's configuration, in the keys of OpenClaw.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub config: Value,
+    /// How many texts an agent's context takes before its transcript is compacted; without it only
+    /// steps compact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_limit: Option<usize>,
     /// What goes wrong, beside what the steps tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,

@@ -4,21 +4,28 @@ use std::collections::BTreeSet;
 
 use moorline_spec::calendar::Calendar;
 use moorline_spec::effect::{Effect, Memory};
-use moorline_spec::id::{SessionKey, Text};
+use moorline_spec::id::SessionKey;
 use moorline_spec::profile::ResetAnchor;
 use moorline_spec::stimulus::Stimulus;
 use moorline_spec::time::{Span, Time};
 
+mod keeping;
+mod keys;
+mod resets;
+
 use super::super::{Broken, Meddler, deciding, meddled};
-use crate::reference::{Ages, Cause, Decisions, Right, Speaking};
+use crate::reference::{Ages, Cause, Decisions, Path, Right, Speaking};
 
 pub(super) fn gateways() -> Vec<Broken> {
-    let mut gateways = keys();
+    let mut gateways = keys::gateways();
+    gateways.extend(scopes());
     gateways.extend(resets());
+    gateways.extend(resets::gateways());
+    gateways.extend(keeping::gateways());
     gateways
 }
 
-fn keys() -> Vec<Broken> {
+fn scopes() -> Vec<Broken> {
     vec![
         Broken {
             id: "everybody-in-the-main-session",
@@ -51,7 +58,7 @@ fn keys() -> Vec<Broken> {
         Broken {
             id: "deleted-sessions-come-back",
             rule: "session.unknown-key-fresh",
-            report: Some("SI-038"),
+            report: None,
             summary: "A run on the key of a deleted session continues where that one ended.",
             build: meddled::<DeletedComesBack>,
         },
@@ -69,7 +76,7 @@ fn resets() -> Vec<Broken> {
         },
         Broken {
             id: "compaction-forgets",
-            rule: "session.rotates-by-policy-only",
+            rule: "session.compaction-keeps",
             report: Some("SI-009"),
             summary: "A session whose transcript was compacted begins anew.",
             build: meddled::<CompactionForgets>,
@@ -114,8 +121,8 @@ fn resets() -> Vec<Broken> {
             id: "heartbeats-start-afresh",
             rule: "session.system-neutral",
             report: Some("SI-003"),
-            summary: "The turns of the clockwork begin a session anew.",
-            build: meddled::<HeartbeatsReset>,
+            summary: "The turns of the clockwork look at the reset policy, and begin a session anew.",
+            build: deciding::<HeartbeatsReset>,
         },
     ]
 }
@@ -243,8 +250,8 @@ impl Meddler for CompactionForgets {
 struct AgentPathResets;
 
 impl Decisions for AgentPathResets {
-    fn agent_path_resets(&self, _dial: bool) -> bool {
-        true
+    fn evaluates(&self, path: Path, _agent_path_resets: bool) -> bool {
+        matches!(path, Path::Chat | Path::Agent)
     }
 }
 
@@ -295,26 +302,11 @@ impl Decisions for HeartbeatsInteract {
     }
 }
 
-/// Knows what the clockwork asked for.
 #[derive(Default)]
-struct HeartbeatsReset(BTreeSet<Text>);
+struct HeartbeatsReset;
 
-impl Meddler for HeartbeatsReset {
-    fn stimuli(&mut self, _now: Time, stimuli: &mut Vec<Stimulus>) {
-        for stimulus in stimuli {
-            if let Stimulus::InternalTurn(turn) = stimulus {
-                self.0.insert(turn.text.clone());
-            }
-        }
-    }
-
-    fn effects(&mut self, _now: Time, effects: &mut Vec<Effect>) {
-        for effect in effects {
-            if let Effect::StartRun(start) = effect
-                && self.0.contains(&start.input)
-            {
-                start.memory = Memory::Fresh;
-            }
-        }
+impl Decisions for HeartbeatsReset {
+    fn evaluates(&self, path: Path, agent_path_resets: bool) -> bool {
+        path == Path::Clockwork || Right.evaluates(path, agent_path_resets)
     }
 }

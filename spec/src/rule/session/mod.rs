@@ -1,6 +1,20 @@
 //! Identity and life of sessions: when an agent remembers, and when it does not.
 
+mod archived;
+mod atomic;
+mod compaction;
+mod deleted;
+mod fenced;
+mod history;
+mod idle;
+mod kept;
+mod key;
+#[cfg(test)]
+mod life_tests;
+mod overrides;
+mod precedence;
 pub(super) mod reset;
+mod retention;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -20,7 +34,24 @@ use crate::trace::{Entry, What};
 const STARTS: &[Kind] = &[Kind::StartRun];
 
 pub(super) fn rules() -> Vec<Rule> {
+    let mut rules = when_it_forgets();
+    rules.extend([
+        atomic::reset_atomic(),
+        deleted::deleted_stays_deleted(),
+        fenced::generation_fenced(),
+        compaction::compaction_keeps(),
+        archived::persistent_not_archived(),
+        history::history_whole(),
+        retention::retention_safe(),
+        overrides::overrides_not_sticky(),
+    ]);
+    rules
+}
+
+/// Which session a run is of, and when that forgets.
+fn when_it_forgets() -> Vec<Rule> {
     vec![
+        key::rule(),
         scope::rule(),
         rule(
             "session.continues",
@@ -57,14 +88,16 @@ pub(super) fn rules() -> Vec<Rule> {
         ),
         rule(
             "session.daily-reset",
-            "A person's message at t resets iff the session started strictly before the last \
+            "A person's message at t, and a call where the agent path looks at the policy, resets iff the session started strictly before the last \
              `atHour`:00 at or before t in the gateway's time zone; days without or with a repeated \
              hour included.",
-            &["S-72", "S-77", "S-78"],
-            &["reset_default", "reset_anchor"],
+            &["S-72", "S-77", "S-78", "S-95"],
+            &["reset_default", "reset_anchor", "agent_path_resets"],
             STARTS,
             || Box::new(ForEach(daily)),
         ),
+        idle::idle_reset(),
+        precedence::reset_precedence(),
         rule(
             "session.system-neutral",
             "Heartbeats, cron, announcements and other internal turns neither cause nor postpone a \
@@ -147,6 +180,15 @@ fn may_reset(turn: &Turn, facts: &Facts) -> bool {
     evaluated && turn.due.is_possible()
 }
 
+/// Whether the reset policy is looked at on the path of a run.
+fn looks(turn: &Turn, facts: &Facts) -> bool {
+    match turn.run.role {
+        Role::Chat(_) => turn.message.is_some(),
+        Role::Sent(_) | Role::Plugin(_) => facts.profile.dials.agent_path_resets,
+        _ => false,
+    }
+}
+
 /// Where something else may drop its memory, a run puts nothing to the test.
 fn continues(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
     if turn.told || may_reset(turn, facts) {
@@ -192,12 +234,10 @@ fn agent_path(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
 }
 
 fn daily(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
-    let (Some(_), Some(hour), Some(calendar)) =
-        (turn.message, turn.policy.daily_at, facts.calendar.as_ref())
-    else {
+    let (Some(hour), Some(calendar)) = (turn.policy.daily_at, facts.calendar.as_ref()) else {
         return;
     };
-    if turn.told {
+    if turn.told || !looks(turn, facts) {
         return;
     }
     match (turn.due.daily, turn.continues()) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::address::{Address, Place};
-use crate::config::{Config, DmScope};
+use crate::config::DmScope;
 use crate::effect::{Effect, StartRun};
 use crate::facts::Facts;
 use crate::id::{AgentId, PersonId, RunId, SessionKey};
@@ -115,7 +115,7 @@ impl Scope {
             .iter()
             .filter(|((agent, _), _)| *agent == start.agent);
         for ((_, other), seen) in of_agent {
-            let Some(joined) = joined(&facts.config, (at, from), (other, &seen.from)) else {
+            let Some(joined) = joined(facts, (at, from), (other, &seen.from)) else {
                 continue;
             };
             let (run, key) = (&start.run, &start.session_key);
@@ -142,11 +142,7 @@ impl Scope {
 
 /// Whether two direct conversations share a session; `None` where that depends on whether a peer is
 /// known by the conversation or by who writes in it.
-fn joined(
-    config: &Config,
-    one: (&Address, &PersonId),
-    other: (&Address, &PersonId),
-) -> Option<bool> {
+fn joined(facts: &Facts, one: (&Address, &PersonId), other: (&Address, &PersonId)) -> Option<bool> {
     if one.0 == other.0 {
         return Some(true);
     }
@@ -154,11 +150,10 @@ fn joined(
     let by_person = |(_, from): (&Address, &PersonId)| from.clone();
     let same = |peer: &dyn Fn((&Address, &PersonId)) -> PersonId| {
         let (first, second) = (peer(one), peer(other));
-        let same_name =
-            config.linked(&one.0.channel, &first) == config.linked(&other.0.channel, &second);
+        let same_name = facts.known_as(one.0, &first) == facts.known_as(other.0, &second);
         let same_channel = one.0.channel == other.0.channel;
         let same_account = one.0.account == other.0.account;
-        match config.session.dm_scope {
+        match facts.config.session.dm_scope {
             DmScope::Main => true,
             DmScope::PerPeer => same_name,
             DmScope::PerChannelPeer => same_name && same_channel,

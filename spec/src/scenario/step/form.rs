@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{AdminVerb, Crash, Say, Step, Verb, When};
 use crate::id::{MessageId, PersonId, SessionKey};
@@ -95,6 +95,9 @@ pub(super) struct StepForm {
     /// Which session.
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<SessionRef>,
+    /// Further parameters of what the administrator or the plugin calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with: Option<Map<String, Value>>,
     /// What the agent does in the first run whose input holds the marker of this.
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<Vec<Action>>,
@@ -190,6 +193,7 @@ impl StepForm {
             return Ok(Verb::Runs {
                 key,
                 text: self.need_text("runs")?,
+                with: self.with.take().unwrap_or_default(),
                 name,
                 agent,
             });
@@ -210,8 +214,17 @@ impl StepForm {
 
     fn take_outer_verb(&mut self) -> Result<Verb, String> {
         if let Some(what) = self.admin.take() {
-            let session = self.session.take().ok_or("`admin` needs `session`")?;
-            return Ok(Verb::Admin { what, session });
+            let session = self.session.take();
+            if session.is_none() && what != AdminVerb::List {
+                return Err("`admin` needs `session`".to_owned());
+            }
+            let (with, name) = (self.with.take().unwrap_or_default(), self.name.take());
+            return Ok(Verb::Admin {
+                what,
+                session,
+                with,
+                name,
+            });
         }
         if let Some(state) = self.thread_becomes.take() {
             let place = self
@@ -302,9 +315,11 @@ impl From<Verb> for StepForm {
             Verb::Runs {
                 key,
                 text,
+                with,
                 name,
                 agent,
             } => {
+                form.with = (!with.is_empty()).then_some(with);
                 (form.runs, form.text) = (Some(key), Some(text));
                 (form.name, form.agent) = (name, agent);
             }
@@ -319,8 +334,14 @@ impl From<Verb> for StepForm {
                 form.path = (path != InternalPath::Heartbeat).then_some(path);
                 (form.name, form.agent) = (name, agent);
             }
-            Verb::Admin { what, session } => {
-                (form.admin, form.session) = (Some(what), Some(session));
+            Verb::Admin {
+                what,
+                session,
+                with,
+                name,
+            } => {
+                (form.admin, form.session, form.name) = (Some(what), session, name);
+                form.with = (!with.is_empty()).then_some(with);
             }
             Verb::ThreadBecomes { state, place } => {
                 (form.thread_becomes, form.place) = (Some(state), Some(place));

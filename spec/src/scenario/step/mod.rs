@@ -4,7 +4,7 @@ mod form;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Action, SessionRef, Where};
 use crate::id::{Marker, MessageId, PersonId, SessionKey};
@@ -62,6 +62,8 @@ pub enum Verb {
         key: SessionKey,
         /// What the agent is given.
         text: String,
+        /// Further parameters.
+        with: Map<String, Value>,
         /// The name of the call, of its text's marker, and of the run.
         name: Option<String>,
         /// What the agent does.
@@ -84,8 +86,12 @@ pub enum Verb {
     Admin {
         /// What.
         what: AdminVerb,
-        /// The session.
-        session: SessionRef,
+        /// The session, where it is done to one.
+        session: Option<SessionRef>,
+        /// Further parameters.
+        with: Map<String, Value>,
+        /// The name of the call.
+        name: Option<String>,
     },
     /// A thread is archived, locked, deleted or brought back by somebody.
     ThreadBecomes {
@@ -139,6 +145,25 @@ pub enum AdminVerb {
     Reset,
     /// `sessions.delete`
     Delete,
+    /// `sessions.patch`
+    Patch,
+    /// `sessions_list`
+    List,
+    /// `sessions_history`
+    History,
+}
+
+impl AdminVerb {
+    /// The method that is called.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Reset => "sessions.reset",
+            Self::Delete => "sessions.delete",
+            Self::Patch => "sessions.patch",
+            Self::List => "sessions_list",
+            Self::History => "sessions_history",
+        }
+    }
 }
 
 /// The gateway's process dies.
@@ -281,9 +306,9 @@ impl Verb {
             Self::Says(say) => (&say.name, 'm'),
             Self::Runs { name, .. } => (name, 'p'),
             Self::Beats { name, .. } => (name, 'h'),
+            Self::Admin { name, .. } => return name.clone(),
             Self::Ends { .. }
             | Self::Posts { .. }
-            | Self::Admin { .. }
             | Self::ThreadBecomes { .. }
             | Self::Crash(_)
             | Self::Restarts(_)
