@@ -254,7 +254,11 @@ impl Gate {
                 })
             )
         };
-        match self.disk() {
+        let disk = self.disk();
+        if !scenario.disk.is_empty() && disk != Disk::Harness {
+            return Some("it begins with files on a disk that the harness holds".to_owned());
+        }
+        match disk {
             Disk::None if any_verb(scenario, &ends) => {
                 Some("nobody holds its disk, so it is never restarted".to_owned())
             }

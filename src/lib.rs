@@ -8,3 +8,4 @@ pub mod gate;
 mod nearest;
 pub mod report;
 pub mod serve;
+pub mod sweep;

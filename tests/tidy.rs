@@ -1,5 +1,7 @@
 //! Rules of taste that fail a test get kept.
 
+mod vectors;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

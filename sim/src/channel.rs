@@ -26,12 +26,30 @@ pub struct ChannelProfile {
     pub unknown: Vec<Text>,
 }
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 20] = [
     ("discord", include_str!("../channels/discord.json")),
     ("feishu", include_str!("../channels/feishu.json")),
+    ("googlechat", include_str!("../channels/googlechat.json")),
+    ("imessage", include_str!("../channels/imessage.json")),
+    ("irc", include_str!("../channels/irc.json")),
+    ("line", include_str!("../channels/line.json")),
+    ("matrix", include_str!("../channels/matrix.json")),
+    ("mattermost", include_str!("../channels/mattermost.json")),
+    ("msteams", include_str!("../channels/msteams.json")),
+    ("nostr", include_str!("../channels/nostr.json")),
+    ("signal", include_str!("../channels/signal.json")),
+    ("slack", include_str!("../channels/slack.json")),
     ("telegram", include_str!("../channels/telegram.json")),
+    ("twitch", include_str!("../channels/twitch.json")),
     ("webchat", include_str!("../channels/webchat.json")),
+    ("wechat_oa", include_str!("../channels/wechat_oa.json")),
+    ("wecom", include_str!("../channels/wecom.json")),
     ("whatsapp", include_str!("../channels/whatsapp.json")),
+    (
+        "whatsapp_web",
+        include_str!("../channels/whatsapp_web.json"),
+    ),
+    ("zalo_bot", include_str!("../channels/zalo_bot.json")),
 ];
 
 const NAMES: [&str; FILES.len()] = {
@@ -92,6 +110,6 @@ mod tests {
         let children = names()
             .iter()
             .filter(|name| named(name).unwrap().capabilities.threads.placement == Placement::Child);
-        assert_eq!(children.copied().collect::<Vec<_>>(), ["discord"]);
+        assert_eq!(children.copied().collect::<Vec<_>>(), ["discord", "matrix"]);
     }
 }

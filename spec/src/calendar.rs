@@ -46,6 +46,11 @@ impl Calendar {
         })
     }
 
+    /// Time zero, in milliseconds since 1970.
+    pub fn epoch_ms(&self) -> i64 {
+        self.starts_at.as_millisecond()
+    }
+
     /// The last instant at or before `now` when a clock in the zone turned `hour`:00, in
     /// milliseconds since time zero; it may lie before that. On a day without that hour it is the
     /// end of the gap, on a day that has it twice the first of the two.

@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod id;
 pub mod judge;
 pub mod key;
+pub mod legacy;
 pub mod marker;
 pub mod observe;
 pub mod profile;

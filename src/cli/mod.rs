@@ -1,5 +1,6 @@
 //! The command line. Each command writes to what it is given and says how it ends.
 
+mod bench;
 mod choose;
 mod demo;
 mod failure;
@@ -61,6 +62,9 @@ enum Command {
     },
     /// Find a leak in a broken gateway and show it
     Demo,
+    /// Measure what a gateway costs
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Speak the wire on standard input and output, with the reference behind it
     Serve {
         /// The profile it keeps: a shipped one, or a file
@@ -182,6 +186,7 @@ fn obey(command: Command) -> Exit {
         Command::Rules(args) => rules::list(&mut out, &args),
         Command::Explain { rule } => rules::explain(&mut out, &rule),
         Command::Demo => demo::demo(&mut out),
+        Command::Bench(what) => bench::bench(&mut out, &what),
         Command::Serve { profile } => serve(profile.as_deref()),
     };
     let done = done.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::Output));

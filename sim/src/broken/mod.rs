@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use moorline_spec::gateway::Gateway;
 use moorline_spec::profile::Profile;
 
-use crate::reference::{Decisions, Reference};
+use crate::reference::{BindingDecisions, Decisions, Reference};
 
 pub use wrap::{Meddler, Wrapped};
 
@@ -54,6 +54,21 @@ pub fn named(id: &str) -> Option<&'static Broken> {
 /// The reference with decisions of its own.
 fn deciding<D: Decisions + Default + 'static>(profile: &Profile) -> InProcess {
     Box::new(Reference::with(profile, D::default()))
+}
+
+/// Decisions that are right, but for those about bindings.
+#[derive(Default)]
+struct Binds<D>(D);
+
+impl<D: BindingDecisions> Decisions for Binds<D> {
+    fn of_bindings(&self) -> &dyn BindingDecisions {
+        &self.0
+    }
+}
+
+/// The reference with decisions of its own about bindings.
+fn binding<D: BindingDecisions + Default + 'static>(profile: &Profile) -> InProcess {
+    deciding::<Binds<D>>(profile)
 }
 
 /// The reference with a meddler between it and the world.

@@ -1,5 +1,7 @@
 //! Conversations tied to sessions: made, touched, ended.
 
+use std::borrow::Cow;
+
 use moorline_spec::address::Address;
 use moorline_spec::channel::Placement;
 use moorline_spec::config::Limits;
@@ -13,6 +15,18 @@ use super::journal::Dirty;
 use super::state::{Binding, Purpose};
 
 impl Reference {
+    /// The session that a conversation is bound to.
+    pub fn bound_to(&self, at: &Address) -> Option<&SessionKey> {
+        let binding = self.state.bindings.get(&self.number_at(at)?)?;
+        Some(&binding.key)
+    }
+
+    /// The conversations that are bound to a session, in the order of binding.
+    pub fn places_of(&self, key: &SessionKey) -> impl Iterator<Item = &Address> {
+        let numbers = self.state.bound_to.get(key).into_iter().flatten();
+        numbers.filter_map(|number| Some(&self.state.bindings.get(number)?.address))
+    }
+
     /// Ties a conversation to a session; it has one owner.
     pub(super) fn bind(
         &mut self,
@@ -21,9 +35,16 @@ impl Reference {
         by: Option<PersonId>,
         run: Option<u64>,
     ) -> u64 {
-        if let Some(&old) = self.state.bound.get(&address) {
+        if let Some(old) = self.number_at(&address) {
+            if !self.decisions.of_bindings().replaces() {
+                return old;
+            }
             self.unbind(old, UnboundBecause::Replaced);
         }
+        let place = match self.decisions.of_bindings().bound_as(&address) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(place) => Some(place),
+        };
         self.state.bindings_made += 1;
         let number = self.state.bindings_made;
         let now = self.now;
@@ -40,6 +61,8 @@ impl Reference {
             idle: None,
             max_age: None,
             run,
+            incarnation: self.state.session(&key).map_or(0, |s| s.incarnation),
+            place,
             due: None,
         });
         self.schedule(number);
@@ -52,11 +75,20 @@ impl Reference {
         number
     }
 
+    /// The binding of a place, as far as anybody looked.
+    pub(super) fn number_at(&self, at: &Address) -> Option<u64> {
+        let place = self.decisions.of_bindings().place(at);
+        self.state.bound.get(&*place).copied()
+    }
+
     /// The limits that hold for a binding: its own, else those of the configuration.
     pub(super) fn limits(&self, binding: &Binding) -> Limits {
         let mut limits = match (binding.idle, binding.max_age) {
             (Some(_), Some(_)) => Limits::default(),
-            _ => self.config.binding_limits(&binding.address),
+            _ => {
+                let by = self.decisions.of_bindings();
+                by.limits(&self.config, &binding.address)
+            }
         };
         let on = |span: Span| (!span.is_zero()).then_some(span);
         if let Some(idle) = binding.idle {
@@ -108,39 +140,77 @@ impl Reference {
             && binding.times.touched_at < self.now
         {
             binding.times.touched_at = self.now;
-            self.journal.note(Dirty::Touch(number));
+            if self.decisions.of_bindings().keeps_touches() {
+                self.journal.note(Dirty::Touch(number));
+            }
         }
     }
 
     /// Ends a binding. The session it led to is not concerned.
     pub(super) fn unbind(&mut self, number: u64, reason: UnboundBecause) -> Option<Binding> {
-        let binding = self.state.remove_binding(number)?;
+        let limits = self.state.bindings.get(&number).map(|b| self.limits(b))?;
+        let binding = if self.decisions.of_bindings().frees(reason) {
+            self.state.remove_binding(number)?
+        } else {
+            self.state.bindings.get(&number)?.clone()
+        };
         self.dirty(Dirty::Binding(number));
         self.out.push(Effect::Report(Report::Unbound {
             address: binding.address.clone(),
             session_key: binding.key.clone(),
             reason,
         }));
+        self.say_farewell(&binding, reason, limits);
         Some(binding)
+    }
+
+    /// Says in a conversation that it is bound no more, where that is to be said.
+    fn say_farewell(&mut self, binding: &Binding, reason: UnboundBecause, limits: Limits) {
+        let by = self.decisions.of_bindings();
+        let times = by.farewells(reason);
+        if times == 0 {
+            return;
+        }
+        let how = match reason {
+            UnboundBecause::Idle => {
+                let span = by.reached(Lapse::Idle, limits);
+                format!(" automatically after {span} of inactivity")
+            }
+            UnboundBecause::MaxAge => {
+                let span = by.reached(Lapse::MaxAge, limits);
+                format!(" automatically at max age of {span}")
+            }
+            UnboundBecause::Unfocus
+            | UnboundBecause::ThreadGone
+            | UnboundBecause::ThreadLocked
+            | UnboundBecause::ThreadArchived
+            | UnboundBecause::RunEnded
+            | UnboundBecause::Killed
+            | UnboundBecause::Reset
+            | UnboundBecause::Deleted
+            | UnboundBecause::Replaced
+            | UnboundBecause::SpawnFailed
+            | UnboundBecause::Disabled => String::new(),
+        };
+        let text = Text::from(format!(
+            "⚙️ Session ended{how}. Messages here will no longer be routed."
+        ));
+        for time in 1..=times {
+            let again = if time == 1 {
+                String::new()
+            } else {
+                format!("-{time}")
+            };
+            let stem = Text::from(format!("farewell-{}{again}", binding.number));
+            self.post(&binding.address, text.clone(), stem, None, Purpose::Notice);
+        }
     }
 
     /// Ends a binding that lapsed, and says so once in the conversation.
     pub(super) fn end_by_lapse(&mut self, number: u64, lapse: Lapse) {
-        let Some(limits) = self.state.bindings.get(&number).map(|b| self.limits(b)) else {
-            return;
-        };
         let Some(binding) = self.unbind(number, lapse.because()) else {
             return;
         };
-        let how = match lapse {
-            Lapse::Idle => format!("after {} of inactivity", limits.idle.unwrap_or_default()),
-            Lapse::MaxAge => format!("at max age of {}", limits.max_age.unwrap_or_default()),
-        };
-        let text = format!(
-            "⚙️ Session ended automatically {how}. Messages here will no longer be routed."
-        );
-        let stem = Text::from(format!("farewell-{number}"));
-        self.post(&binding.address, text.into(), stem, None, Purpose::Notice);
         match self.decisions.after_lapse() {
             AfterLapse::Stays => (),
             AfterLapse::Resets => self.rotate(&binding.key, Anew::Asked),
@@ -150,6 +220,9 @@ impl Reference {
 
     /// Ends all bindings of a session.
     pub(super) fn unbind_session(&mut self, key: &SessionKey, reason: UnboundBecause) {
+        if !self.decisions.of_bindings().ends_with_session(reason) {
+            return;
+        }
         for number in self.state.bound_to.get(key).cloned().unwrap_or_default() {
             self.unbind(number, reason);
         }
@@ -203,6 +276,7 @@ impl Reference {
             return;
         };
         let limits = self.limits(binding);
+        let limits = self.decisions.of_bindings().introduces(limits);
         let idle = limits
             .idle
             .map(|idle| format!("idle auto-unfocus after {idle} inactivity"));

@@ -1,6 +1,6 @@
 //! What people type to steer a binding.
 
-use moorline_spec::address::Address;
+use moorline_spec::address::{Address, Place};
 use moorline_spec::channel::Placement;
 use moorline_spec::effect::{Drop, Effect, OpenThread, UnboundBecause};
 use moorline_spec::id::{RequestId, SessionKey, Text};
@@ -9,7 +9,8 @@ use moorline_spec::time::Span;
 
 use super::decisions::{Lapse, Traffic};
 use super::journal::Dirty;
-use super::state::{Focus, Purpose, Seen};
+use super::of_bindings::{Commanded, Obeys};
+use super::state::{Focus, Progress, Purpose, Seen};
 use super::tools::Caller;
 use super::{Reference, keys};
 
@@ -32,8 +33,16 @@ impl Reference {
         ) {
             return false;
         }
+        let ours = self.commanded(&inbound.at);
+        let obeys = self.decisions.of_bindings().obeys(ours);
+        if obeys == Obeys::LeavesItToTheAgent {
+            return false;
+        }
         self.state.remember(seen.clone());
         self.dirty(Dirty::Seen(seen.clone()));
+        if obeys == Obeys::Ignores {
+            return true;
+        }
         if !inbound.authorised {
             self.out.push(Effect::Drop(Drop {
                 message: inbound.message.clone(),
@@ -45,7 +54,7 @@ impl Reference {
             "/session" => Some(self.session_command(inbound, &arguments)),
             "/focus" => self.focus_command(inbound, &arguments),
             "/unfocus" => Some(self.unfocus_command(inbound)),
-            _ => Some(self.agents_command()),
+            _ => Some(self.agents_command(&inbound.at)),
         };
         if let Some(reply) = reply {
             self.reply(inbound, reply);
@@ -58,8 +67,27 @@ impl Reference {
         self.post(&inbound.at, text.into(), stem, None, Purpose::Notice);
     }
 
-    fn unavailable(&self, at: &Address) -> Option<String> {
-        if self.placement(at) == Placement::None {
+    /// How things stand where a command is given.
+    fn commanded(&self, at: &Address) -> Commanded {
+        let number = self.number_at(at);
+        let binding = number.and_then(|number| self.state.bindings.get(&number));
+        let session = binding.and_then(|binding| self.state.session(&binding.key));
+        let run = session
+            .and_then(|session| session.current)
+            .and_then(|run| self.state.runs.get(&run));
+        Commanded {
+            bound: number.is_some(),
+            broken: run.is_some_and(|run| run.state == Progress::Queued && 0 < run.starts),
+        }
+    }
+
+    fn unavailable(&self, inbound: &Inbound) -> Option<String> {
+        let at = &inbound.at;
+        let channel = self.channel(&at.channel);
+        let threads = channel.map(|channel| channel.capabilities.threads);
+        let threads = threads.unwrap_or_default();
+        let direct = inbound.kind == Place::Direct;
+        if threads.placement == Placement::None || direct && !threads.in_direct {
             return Some(format!(
                 "Thread bindings are unavailable for {}.",
                 at.channel
@@ -75,7 +103,7 @@ impl Reference {
             Some(word) if word == "max-age" => Lapse::MaxAge,
             Some(_) | None => return USAGE.to_owned(),
         };
-        if let Some(why) = self.unavailable(&inbound.at) {
+        if let Some(why) = self.unavailable(inbound) {
             return why;
         }
         let Some(number) = self.bound_here(&inbound.at) else {
@@ -97,8 +125,12 @@ impl Reference {
 
     /// Who bound a conversation, where that is somebody else.
     fn not_owner(&self, number: u64, inbound: &Inbound) -> Option<String> {
-        let by = self.state.bindings.get(&number)?.by.as_ref()?;
-        (*by != inbound.from).then(|| by.to_string())
+        let by = self.state.bindings.get(&number)?.by.as_ref();
+        let decisions = self.decisions.of_bindings();
+        if decisions.may_change(by, &inbound.from) {
+            return None;
+        }
+        Some(by.map_or("the system".to_owned(), ToString::to_string))
     }
 
     fn report_limit(&self, number: u64, limit: Lapse) -> String {
@@ -121,6 +153,7 @@ impl Reference {
 
     /// Holds for all bindings of the session under that account.
     fn set_limit(&mut self, number: u64, limit: Lapse, span: Span) -> String {
+        let span = self.decisions.of_bindings().typed(span);
         let Some(binding) = self.state.bindings.get(&number) else {
             return USAGE.to_owned();
         };
@@ -128,7 +161,11 @@ impl Reference {
         let channel = binding.address.channel.clone();
         let opens = self.opens_threads(&binding.address);
         let mut count = 0;
-        for number in self.state.bound_to.get(&key).cloned().unwrap_or_default() {
+        for other in self.state.bound_to.get(&key).cloned().unwrap_or_default() {
+            if !self.decisions.of_bindings().limit_reaches(other == number) {
+                continue;
+            }
+            let number = other;
             let Some(binding) = self.state.bindings.get_mut(&number) else {
                 continue;
             };
@@ -169,11 +206,11 @@ impl Reference {
     }
 
     fn unfocus_command(&mut self, inbound: &Inbound) -> String {
-        if let Some(why) = self.unavailable(&inbound.at) {
+        if let Some(why) = self.unavailable(inbound) {
             return why;
         }
         // A command works although the target is broken.
-        let Some(&number) = self.state.bound.get(&inbound.at) else {
+        let Some(number) = self.bound_here(&inbound.at) else {
             return "ℹ️ This thread is not currently focused.".to_owned();
         };
         if let Some(owner) = self.not_owner(number, inbound) {
@@ -187,17 +224,22 @@ impl Reference {
         let Some(name) = arguments.first() else {
             return Some("Usage: /focus <session key or label>".to_owned());
         };
-        if let Some(why) = self.unavailable(&inbound.at) {
+        let unavailable = self.unavailable(inbound);
+        let binds = self.decisions.of_bindings().focuses(unavailable.is_none());
+        if let Some(why) = unavailable.filter(|_| !binds) {
             return Some(why);
         }
         let key = self.focus_target(name);
         let Some(key) = key.filter(|key| self.state.session(key).is_some()) else {
             return Some(format!("Unable to resolve focus target: {name}"));
         };
-        if let Some(&number) = self.state.bound.get(&inbound.at)
+        if let Some(number) = self.bound_here(&inbound.at)
             && let Some(owner) = self.not_owner(number, inbound)
         {
             return Some(format!("⚠️ Only {owner} can refocus this conversation."));
+        }
+        if !binds {
+            return Some(format!("✅ bound this conversation to {key}"));
         }
         if inbound.at.thread.is_none() && self.opens_threads(&inbound.at) {
             self.open_focus(inbound, key);
@@ -250,15 +292,22 @@ impl Reference {
         true
     }
 
-    fn agents_command(&self) -> String {
+    /// Runs that somebody waits for, and bindings of the same account.
+    fn agents_command(&self, here: &Address) -> String {
         let mut lines = vec!["Agents:".to_owned()];
-        let debts = self.state.debts.values();
+        let lists = self.decisions.of_bindings().lists_bindings();
+        let shown = |at: &Address| at.channel == here.channel && at.account == here.account;
+        let debts = self.state.debts.values().filter(|debt| {
+            let origin = debt.origin.as_ref();
+            origin.is_none_or(|origin| shown(&origin.address))
+        });
         lines.extend(debts.map(|debt| {
             let at = self.state.address_of(&debt.child);
             let at = at.map_or("unbound".to_owned(), |at| format!("thread:{at}"));
             format!("- run {} in {} ({at})", keys::run_id(debt.run), debt.child)
         }));
         let bindings = self.state.bindings.values();
+        let bindings = bindings.filter(|binding| lists && shown(&binding.address));
         lines.extend(bindings.map(|binding| format!("- {} -> {}", binding.address, binding.key)));
         if lines.len() == 1 {
             lines.push("- none".to_owned());

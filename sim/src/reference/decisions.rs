@@ -16,6 +16,7 @@ use moorline_spec::stimulus::{Author, Outcome, ThreadState};
 use moorline_spec::time::{Span, Time};
 
 use super::keys;
+use super::of_bindings::{BindingDecisions, RightBindings};
 
 pub use super::questions::*;
 
@@ -374,6 +375,11 @@ pub trait Decisions {
     /// Whether the answer to a spawn leaves before the record does.
     fn answers_before_persisting(&self) -> bool {
         false
+    }
+
+    /// What is decided about bindings and routes.
+    fn of_bindings(&self) -> &dyn BindingDecisions {
+        &RightBindings
     }
 
     /// When a binding lapses, and why. At a tie idle is the reason.

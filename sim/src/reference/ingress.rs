@@ -7,12 +7,16 @@ use moorline_spec::stimulus::{Author, Inbound, InternalTurn};
 
 use super::decisions::{Hearing, Lapse, Speaking, Traffic};
 use super::journal::Dirty;
+use super::of_bindings::{Dead, Elsewhere};
 use super::state::{Message, Run, Seen, Turn};
 use super::{Reference, keys};
 
 impl Reference {
     pub(super) fn on_inbound(&mut self, inbound: &Inbound) {
-        let bound = self.bound_here(&inbound.at);
+        let bound = match self.bound_or_dead(&inbound.at) {
+            Ok(bound) => bound,
+            Err(why) => return self.drop_message(inbound, None, Traffic::Dropped, why),
+        };
         let hearing = Hearing {
             author: inbound.author,
             kind: inbound.kind,
@@ -25,7 +29,7 @@ impl Reference {
         if let Err(why) = self.decisions.hears(&hearing) {
             return self.drop_message(inbound, bound, Traffic::Dropped, why);
         }
-        if self.other_account_holds(&inbound.at) {
+        if bound.is_none() && self.other_account_holds(&inbound.at) {
             return self.drop_message(inbound, bound, Traffic::Dropped, "bound by another account");
         }
         let seen = self.claim_of(inbound);
@@ -48,11 +52,17 @@ impl Reference {
         seen: Seen,
         bound: Option<u64>,
     ) {
-        let target = bound.and_then(|number| self.state.bindings.get(&number));
+        let follows = !resets || self.decisions.of_bindings().resets_what_is_bound();
+        let target = bound
+            .filter(|_| follows)
+            .and_then(|number| self.state.bindings.get(&number));
         let target = target.map(|binding| binding.key.clone());
         let own = || self.own_session(inbound);
         let key = self.decisions.routes_to(target.as_ref(), &own);
         self.open_session(&key);
+        if let Some(session) = self.state.sessions.get_mut(&key) {
+            session.heard_at = Some(inbound.at.clone());
+        }
         if let Some(number) = bound.filter(|_| target.as_ref() == Some(&key)) {
             self.touch(number, Traffic::Routed);
         }
@@ -111,9 +121,29 @@ impl Reference {
         }));
     }
 
+    /// The binding that a message finds; the error is why it goes nowhere.
+    fn bound_or_dead(&mut self, at: &Address) -> Result<Option<u64>, &'static str> {
+        if self.decisions.of_bindings().when_dead() == Dead::Swallow
+            && let Some(number) = self.number_at(at)
+            && let Some(binding) = self.state.bindings.get(&number)
+            && self.state.session(&binding.key).is_none()
+        {
+            return Err("its session is gone");
+        }
+        if !self.decisions.of_bindings().follows_resets()
+            && let Some(number) = self.number_at(at)
+            && let Some(binding) = self.state.bindings.get(&number)
+            && let Some(session) = self.state.session(&binding.key)
+            && session.incarnation != binding.incarnation
+        {
+            return Err("the session it was bound to is gone");
+        }
+        Ok(self.bound_here(at))
+    }
+
     /// The binding of a place, if it still holds and its target lives.
     pub(super) fn bound_here(&mut self, at: &Address) -> Option<u64> {
-        let number = *self.state.bound.get(at)?;
+        let number = self.number_at(at)?;
         let binding = self.state.bindings.get(&number)?;
         if self.state.session(&binding.key).is_none() {
             self.unbind(number, UnboundBecause::Deleted);
@@ -156,7 +186,13 @@ impl Reference {
                 account: account.clone(),
                 ..at.clone()
             };
-            self.state.bound.contains_key(&there) && self.config.bindings_enabled(&there)
+            let Some(number) = self.number_at(&there) else {
+                return false;
+            };
+            self.decisions.of_bindings().yields_to(Elsewhere {
+                holds: self.lapsed_at_lookup(number).is_none(),
+                enabled: self.config.bindings_enabled(&there),
+            })
         })
     }
 

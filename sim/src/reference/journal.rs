@@ -67,6 +67,14 @@ impl Journal {
         }
     }
 
+    /// Sets aside what is to be written of touches.
+    pub(super) fn without_touches(&mut self) -> Vec<Dirty> {
+        let is_touch = |dirty: &Dirty| matches!(dirty, Dirty::Touch(_));
+        let (apart, rest) = self.dirty.drain(..).partition(is_touch);
+        self.dirty = rest;
+        apart
+    }
+
     /// The record of everything that changed, if anything did.
     pub(super) fn take(&mut self, state: &State) -> Option<Text> {
         if self.dirty.is_empty() {

@@ -14,8 +14,12 @@ mod ingress;
 mod journal;
 mod keys;
 mod lanes;
+#[cfg(test)]
+mod law_of_bindings;
+mod legacy;
 mod maintenance;
 mod naming;
+mod of_bindings;
 mod outbox;
 mod patch;
 mod questions;
@@ -64,6 +68,7 @@ pub use decisions::{
     Setting, Spare, Speaking, Times, Traffic, Unseen, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
+pub use of_bindings::{BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings};
 use state::State;
 
 /// A gateway in memory.
@@ -140,7 +145,8 @@ impl Reference {
             Stimulus::Compacted(_) => (),
             Stimulus::ConfigChanged(changed) => self.on_config_changed(changed),
             Stimulus::Wake {} => self.on_wake(),
-            // Every touch was written down with the message or the receipt that made it.
+            // Every touch was written down with the message or the receipt that made it: it never
+            // costs a write of its own.
             Stimulus::Stop {} => (),
         }
     }
@@ -148,10 +154,28 @@ impl Reference {
     /// Lets the record of what changed leave before the effects that rely on it.
     fn commit(&mut self, effects: &mut Vec<Effect>) {
         effects.append(&mut self.early);
+        let apart = if self.decisions.of_bindings().writes_touch_apart() {
+            self.journal.without_touches()
+        } else {
+            Vec::new()
+        };
+        if let Some(record) = self.journal.take(&self.state) {
+            effects.push(Effect::Persist(Persist { record }));
+        }
+        for touch in apart {
+            self.journal.note(touch);
+        }
         if let Some(record) = self.journal.take(&self.state) {
             effects.push(Effect::Persist(Persist { record }));
         }
         effects.append(&mut self.out);
+    }
+
+    /// Lets the record of what changed so far leave by itself.
+    fn write_now(&mut self) {
+        if let Some(record) = self.journal.take(&self.state) {
+            self.out.push(Effect::Persist(Persist { record }));
+        }
     }
 
     fn on_config_changed(&mut self, changed: &ConfigChanged) {

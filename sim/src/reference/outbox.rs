@@ -142,7 +142,7 @@ impl Reference {
         };
         self.dirty(Dirty::Post(number));
         // A binding that lapsed meanwhile is over, though nobody looked since.
-        if let Some(&binding) = self.state.bound.get(&post.to)
+        if let Some(binding) = self.number_at(&post.to)
             && self.lapsed_at_lookup(binding).is_none()
         {
             let of = self

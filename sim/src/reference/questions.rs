@@ -420,6 +420,8 @@ pub struct Output<'a> {
     pub bound: Option<&'a Address>,
     /// Where its session last spoke with a person.
     pub last_route: Option<&'a Address>,
+    /// Where the last message for its session came from, which may still wait.
+    pub heard_at: Option<&'a Address>,
     /// Where the configuration sends what nobody asked for.
     pub configured: Option<&'a Address>,
     /// Where what nobody asked for goes.

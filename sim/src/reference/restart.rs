@@ -48,6 +48,11 @@ impl Reference {
 
     /// Each thing that was in flight is resumed once, or ends where it can be seen.
     fn recover(&mut self, open: &Open) {
+        self.migrate(open);
+        let now = self.now;
+        for binding in self.state.bindings.values_mut() {
+            binding.times = self.decisions.of_bindings().restored(binding.times, now);
+        }
         self.end_disabled_bindings();
         self.reschedule_bindings();
         if !self.decisions.history_survives() {
@@ -75,7 +80,9 @@ impl Reference {
         // What is posted from here on is this life's, and in no doubt.
         let posts: Vec<u64> = self.state.posts.keys().copied().collect();
         for number in dead {
-            self.recover_run(number);
+            if self.decisions.of_bindings().notices_death() {
+                self.recover_run(number);
+            }
         }
         let debts: Vec<u64> = self.state.debts.keys().copied().collect();
         for number in debts {

@@ -62,14 +62,18 @@ impl Reference {
         let key = run.key.clone();
         let at = run.at;
         let (cause, path) = (run.turn.cause(), run.turn.path());
+        if self.decisions.of_bindings().takes_route(cause)
+            && let Some(session) = self.state.sessions.get_mut(&key)
+        {
+            let route = run.origin.as_ref().map(|origin| &origin.address);
+            if session.route.as_ref() != route {
+                session.route = route.cloned();
+            }
+        }
         let (resets, silent) = match &run.turn {
             Turn::Message(message) => {
-                let route = run.origin.as_ref().map(|origin| &origin.address);
                 if let Some(session) = self.state.sessions.get_mut(&key) {
                     session.kind = message.kind;
-                    if session.route.as_ref() != route {
-                        session.route = route.cloned();
-                    }
                 }
                 (message.resets, message.silent)
             }
@@ -437,6 +441,7 @@ impl Reference {
             origin: run.origin.as_ref().map(|origin| &origin.address),
             bound: self.state.address_of(&run.key),
             last_route: session.and_then(|session| session.route.as_ref()),
+            heard_at: session.and_then(|session| session.heard_at.as_ref()),
             configured: configured.as_ref(),
             proactive_to: self.dials.proactive_to,
             tells: matches!(run.turn, Turn::Telling(_)),

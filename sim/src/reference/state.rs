@@ -53,6 +53,9 @@ pub(super) struct Session {
     /// It was deleted, and a run of it has not ended yet.
     #[serde(default)]
     pub ghost: bool,
+    /// Where the last message for it came from, answered or not.
+    #[serde(skip)]
+    pub heard_at: Option<Address>,
     /// The run that is asked for, goes on, or is being cancelled.
     #[serde(skip)]
     pub current: Option<u64>,
@@ -288,6 +291,12 @@ pub(super) struct Binding {
     /// The run it was made for, where it ends with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<u64>,
+    /// The incarnation of the session that it was made for.
+    #[serde(default)]
+    pub incarnation: u64,
+    /// What its place is called among those that are bound, where not by its address.
+    #[serde(skip)]
+    pub place: Option<Address>,
     /// When the sweep looks at it next; entries of the order for other times are stale.
     #[serde(skip)]
     pub due: Option<Time>,
@@ -466,7 +475,7 @@ impl State {
 
     pub(super) fn insert_binding(&mut self, binding: Binding) {
         self.bindings_made = self.bindings_made.max(binding.number);
-        self.bound.insert(binding.address.clone(), binding.number);
+        self.bound.insert(binding.place().clone(), binding.number);
         let of = self.bound_to.entry(binding.key.clone()).or_default();
         if !of.contains(&binding.number) {
             of.push(binding.number);
@@ -476,8 +485,8 @@ impl State {
 
     pub(super) fn remove_binding(&mut self, number: u64) -> Option<Binding> {
         let binding = self.bindings.remove(&number)?;
-        if self.bound.get(&binding.address) == Some(&number) {
-            self.bound.remove(&binding.address);
+        if self.bound.get(binding.place()) == Some(&number) {
+            self.bound.remove(binding.place());
         }
         if let Some(of) = self.bound_to.get_mut(&binding.key) {
             of.retain(|&other| other != number);
@@ -489,6 +498,12 @@ impl State {
             self.order.remove(&(due, number));
         }
         Some(binding)
+    }
+}
+
+impl Binding {
+    fn place(&self) -> &Address {
+        self.place.as_ref().unwrap_or(&self.address)
     }
 }
 
@@ -512,6 +527,7 @@ impl Session {
             kept: false,
             lasting: Value::Null,
             ghost: false,
+            heard_at: None,
             current: None,
             queue: VecDeque::new(),
         }

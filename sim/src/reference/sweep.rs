@@ -38,7 +38,8 @@ impl Reference {
         }
         self.tick = self.tick_from(self.now + Span::ms(1));
         // A tick that falls into a pass is left out: passes do not overlap.
-        if !self.state.pass.is_empty() || self.is_probing() {
+        let under_way = !self.state.pass.is_empty() || self.is_probing();
+        if !self.decisions.of_bindings().begins_pass(under_way) {
             return;
         }
         match self.dials.probe {
@@ -68,7 +69,12 @@ impl Reference {
             let binding = self.state.bindings.get(&number);
             let deadline = binding.and_then(|binding| self.deadline(binding));
             match deadline {
-                Some((at, lapse)) if at <= self.now => self.end_by_lapse(number, lapse),
+                Some((at, lapse)) if at <= self.now => {
+                    self.end_by_lapse(number, lapse);
+                    if self.decisions.of_bindings().writes_each_end() {
+                        self.write_now();
+                    }
+                }
                 // It was touched since.
                 Some(_) | None => self.schedule(number),
             }
@@ -115,7 +121,7 @@ impl Reference {
         if self.dials.probe != Probe::OnRefusal || at.thread.is_none() {
             return;
         }
-        let Some(&number) = self.state.bound.get(at) else {
+        let Some(number) = self.number_at(at) else {
             return;
         };
         if !self
@@ -132,14 +138,18 @@ impl Reference {
         let Some(probing) = self.state.probes.remove(&probed.request) else {
             return;
         };
-        let bound = self.state.bound.get(&probing.address).copied();
+        let bound = self.number_at(&probing.address);
         let same = bound == Some(probing.binding);
         if let Some(number) = bound.filter(|_| self.decisions.still_meant(same)) {
             self.judge_thread(number, probed.state);
         }
         if let Some(snapshot) = probing.pass {
             self.end_if_lapsed(probing.binding, &snapshot);
-            self.go_on();
+            if self.decisions.of_bindings().goes_on_after(probed.state) {
+                self.go_on();
+            } else {
+                self.state.pass.clear();
+            }
         }
     }
 
@@ -158,7 +168,7 @@ impl Reference {
     }
 
     pub(super) fn on_thread_changed(&mut self, at: &Address, state: ThreadState) {
-        if let Some(&number) = self.state.bound.get(at) {
+        if let Some(number) = self.number_at(at) {
             self.judge_thread(number, state);
         }
     }

@@ -237,7 +237,9 @@ impl<'s> World<'s> {
         observer: &mut impl Observer,
     ) -> Result<Rest, Stopped<G::Error>> {
         let mut effects = Vec::new();
-        let open = self.open(false);
+        let files = self.scenario.disk.iter();
+        self.persisted = files.map(|file| Text::from(file.to_string())).collect();
+        let open = self.open(!self.persisted.is_empty());
         self.tell(Stimulus::Open(open), Vec::new(), Vec::new());
         loop {
             if !self.told.is_empty() {

@@ -90,11 +90,43 @@ impl Config {
         let max_age = self
             .binding_levels(at)
             .find_map(|level| level.max_age_hours);
-        let on = |span: Span| (!span.is_zero()).then_some(span);
-        Limits {
-            idle: on(idle.unwrap_or(Span::hours(24))),
-            max_age: max_age.and_then(on),
-        }
+        limits(idle, max_age)
+    }
+
+    /// The limits that a binding made there would have if one of the levels had decided alone, or
+    /// fractions of hours had been cut off, where they would be others.
+    pub fn other_binding_limits(&self, at: &Address) -> Vec<Limits> {
+        let right = self.binding_limits(at);
+        let default = [ThreadBindings::default()];
+        let levels = self.binding_levels(at).chain(&default);
+        let whole = |limit: Option<Span>| limit.map(|span| Span::hours(span.0 / Span::hours(1).0));
+        let cut = Limits {
+            idle: whole(right.idle),
+            max_age: whole(right.max_age),
+        };
+        let mut others: Vec<Limits> = levels
+            .map(|level| limits(level.idle(), level.max_age_hours))
+            .chain([cut])
+            .filter(|other| *other != right)
+            .collect();
+        others.dedup();
+        others
+    }
+
+    /// Whether the idle timeout of a binding made there stands in the configuration in its older
+    /// form.
+    pub fn idle_is_migrated(&self, at: &Address) -> bool {
+        let level = self.binding_levels(at).find(|level| level.idle().is_some());
+        level.is_some_and(|level| level.idle_hours.is_none())
+    }
+}
+
+/// What levels say as limits: what is absent is the default, and zero is off.
+fn limits(idle: Option<Span>, max_age: Option<Span>) -> Limits {
+    let on = |span: Span| (!span.is_zero()).then_some(span);
+    Limits {
+        idle: on(idle.unwrap_or(Span::hours(24))),
+        max_age: max_age.and_then(on),
     }
 }
 
@@ -143,5 +175,41 @@ mod tests {
         let account = json!({"channels": {"discord": {"threadBindings": {"idleHours": 0},
             "accounts": {"work": {"threadBindings": {"idleHours": 0.5}}}}}});
         limits(account, Some(Span::mins(30)), None);
+    }
+
+    /// W-23 of the worked vectors, and the rows of hours that are no whole milliseconds.
+    #[test]
+    fn the_older_form_means_idle_at_its_own_level() {
+        let both = json!({"channels": {"discord": {"threadBindings": {"ttlHours": 48}}},
+            "session": {"threadBindings": {"idleHours": 12}}});
+        limits(both, Some(Span::hours(48)), None);
+        let never = json!({"session": {"threadBindings": {"ttlHours": 0}}});
+        limits(never, None, None);
+        let newer = json!({"session": {"threadBindings": {"ttlHours": 72, "idleHours": 1}}});
+        limits(newer, Some(Span::hours(1)), None);
+        for (hours, ms) in [
+            (0.5, 1_800_000),
+            (1.0 / 3.0, 1_200_000),
+            (24.000_001, 86_400_003),
+            (2.8e-7, 1),
+        ] {
+            let config = json!({"session": {"threadBindings": {"idleHours": hours}}});
+            limits(config, Some(Span(ms)), None);
+        }
+        let less = json!({"session": {"threadBindings": {"idleHours": 2e-7}}});
+        limits(less, None, None);
+        let endless = json!({"session": {"threadBindings": {"idleHours": 1e308}}});
+        assert!(Config::read(&endless).is_err());
+    }
+
+    #[test]
+    fn what_other_levels_would_have_said_is_known() {
+        let config = json!({"session": {"threadBindings": {"idleHours": 12}},
+            "channels": {"discord": {"threadBindings": {"idleHours": 0}}}});
+        let config = Config::read(&config).unwrap();
+        let others = config.other_binding_limits(&discord("work"));
+        let idle: Vec<_> = others.iter().map(|limits| limits.idle).collect();
+        assert_eq!(idle, [Some(Span::hours(12)), Some(Span::hours(24))]);
+        assert_eq!(Config::default().other_binding_limits(&discord("work")), []);
     }
 }

@@ -4,16 +4,14 @@
 //! Where the outside cannot tell an instant exactly, both ends of what is possible are kept, and
 //! nobody is blamed for what lies between them.
 
-use super::{BindingCommand, CallFacts, Facts, MessageFacts, Role, Settled};
+use super::{CallFacts, Chatter, Circumstances, Facts, Role, Settled, Touch};
 use crate::address::Address;
 use crate::channel::Placement;
 use crate::config::Limits;
 use crate::effect::{OpenThread, ProbeThread, UnboundBecause};
 use crate::id::{CallId, Marker, RunId, SessionKey};
-use crate::profile::{ArchivedThread, MaxAgeFrom};
-use crate::stimulus::{
-    Author, Call, Caller, Inbound, Opened, ThreadOpened, ThreadProbed, ThreadState,
-};
+use crate::profile::ArchivedThread;
+use crate::stimulus::{Call, Caller, Inbound, Opened, ThreadOpened, ThreadProbed, ThreadState};
 use crate::time::{Span, Time};
 
 /// The number of a binding, until something is forgotten.
@@ -50,6 +48,8 @@ pub struct BindingFacts {
     /// The deadline it had before it was touched while a probe was waited for, where that deadline
     /// passed before the answer: whoever decides by what was known before the probe, ends it.
     pub stale_due: Option<Time>,
+    /// What befell it.
+    pub around: Circumstances,
     /// What the configuration gave it.
     configured: Limits,
     /// Touches of late, the first of which no crash can take.
@@ -85,6 +85,25 @@ impl BindingFacts {
     pub fn would_end_early(&self, at: Time) -> bool {
         let due = self.earliest_lapse().is_some_and(|due| due <= at);
         self.cause.is_none() && !self.unsure && !due
+    }
+
+    /// Whether nothing but its limits can have ended it until then, and they did not.
+    pub fn would_hold(&self, at: Time) -> bool {
+        self.ended.is_none() && self.would_end_early(at)
+    }
+
+    /// Whether it held until the gateway hears of its thread; the world knew before.
+    fn held_until_told(&self, now: Time) -> bool {
+        let due = self.earliest_lapse().is_some_and(|due| due <= now);
+        let by_thread = self.cause.is_none_or(|(_, reason)| {
+            matches!(
+                reason,
+                UnboundBecause::ThreadGone
+                    | UnboundBecause::ThreadLocked
+                    | UnboundBecause::ThreadArchived
+            )
+        });
+        self.ended.is_none() && !self.unsure && !due && by_thread
     }
 
     pub(super) fn touch(&mut self, from: Time, to: Time, certain: bool) {
@@ -155,6 +174,9 @@ impl Facts {
     }
 
     pub(super) fn on_open_thread(&mut self, open: &OpenThread) {
+        if self.focus_opens(open) {
+            return;
+        }
         // The call it belongs to: of those that wait and have no thread yet, the oldest that asked
         // for one, there if possible.
         let waiting = self.calls.iter().filter(|(_, call)| {
@@ -179,13 +201,21 @@ impl Facts {
     }
 
     pub(super) fn on_thread_opened(&mut self, opened: &ThreadOpened) {
+        let at = match &opened.outcome {
+            Opened::Opened { at } => Some(at),
+            Opened::Refused { .. } | Opened::Unknown {} => None,
+        };
+        if self.focus_opened(&opened.request, at) {
+            return;
+        }
         let Some((_, call)) = self.threads_asked.remove(&opened.request) else {
             return;
         };
-        if let (Opened::Opened { at }, Some(call)) = (&opened.outcome, call)
-            && let Some(call) = self.calls.get_mut(&call)
+        if let (Opened::Opened { at }, Some(id)) = (&opened.outcome, call)
+            && let Some(call) = self.calls.get_mut(&id)
         {
             call.thread = Some(at.clone());
+            self.opened_for.insert(at.clone(), id);
             call.made.1 = call.made.1.max(self.now);
         }
     }
@@ -195,6 +225,9 @@ impl Facts {
         let Some(call) = self.calls.get(id) else {
             return;
         };
+        if let Some(thread) = &call.thread {
+            self.opened_for.remove(thread);
+        }
         if call.method != "sessions_spawn" || call.by == Caller::Plugin {
             return;
         }
@@ -221,11 +254,8 @@ impl Facts {
         let (made, run) = ((call.made.1, self.now), call.run.clone());
         let heard = |(at, when): &(Address, Time)| *at == address && made.0 <= *when;
         let unsure = self.early_commands.iter().any(heard);
-        self.end_bindings(
-            |binding| binding.address == address,
-            UnboundBecause::Replaced,
-        );
-        self.note_bound(address, key, Some(id.clone()), made, unsure);
+        let around = self.replace_at(&address);
+        self.note_bound(address, key, Some(id.clone()), made, unsure, around);
         // It may be over before the answer says that it runs.
         if let Some(run) = run.filter(|run| self.is_over(run)) {
             self.on_bound_run_ended(&run, false);
@@ -271,22 +301,43 @@ impl Facts {
                 UnboundBecause::Replaced,
             );
             if let Some(key) = key {
-                let made = (made.1, self.now);
-                self.note_bound(address, key, Some(id), made, true);
+                let (made, around) = ((made.1, self.now), Circumstances::default());
+                self.note_bound(address, key, Some(id), made, true, around);
             }
         }
     }
 
-    fn note_bound(
+    /// What was bound there is bound no more; what that means for what comes in its place.
+    pub(super) fn replace_at(&mut self, address: &Address) -> Circumstances {
+        let replaced = self.binding_at(address).map(|(_, old)| old.key.clone());
+        self.end_bindings(
+            |binding| binding.address == *address,
+            UnboundBecause::Replaced,
+        );
+        Circumstances {
+            replaced,
+            ..Circumstances::default()
+        }
+    }
+
+    pub(super) fn note_bound(
         &mut self,
         address: Address,
         key: SessionKey,
         call: Option<CallId>,
         made: (Time, Time),
         unsure: bool,
+        around: Circumstances,
     ) {
         let configured = self.config.binding_limits(&address);
         self.tell_bound_to_forget(&address, &key, made);
+        self.note_twins(&address);
+        self.note_ids(&address, self.bindings.len());
+        let around = Circumstances {
+            otherwise: self.config.other_binding_limits(&address).into(),
+            migrated: around.migrated || self.config.idle_is_migrated(&address),
+            ..around
+        };
         self.bindings.push(BindingFacts {
             address,
             key,
@@ -300,6 +351,7 @@ impl Facts {
             cause: None,
             ended: None,
             stale_due: None,
+            around,
             configured,
             recent: Vec::new(),
         });
@@ -321,21 +373,37 @@ impl Facts {
         reason: UnboundBecause,
     ) {
         let now = self.now;
+        let mut concerned = Vec::new();
         for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
             if which(binding) {
                 binding.cause.get_or_insert((now, reason));
+                concerned.push(binding.address.clone());
             }
+        }
+        for address in concerned {
+            self.note_twins(&address);
         }
     }
 
     pub(super) fn on_probe_thread(&mut self, probe: &ProbeThread) {
         self.probes
             .insert(probe.request.clone(), probe.address.clone());
+        self.probed_at.insert(probe.request.clone(), self.now);
     }
 
     pub(super) fn on_thread_probed(&mut self, probed: &ThreadProbed) {
         if let Some(at) = self.probes.remove(&probed.request) {
-            self.on_thread_state(&at, probed.state);
+            let now = self.now;
+            let asked = self.probed_at.remove(&probed.request).unwrap_or(now);
+            let bound = self.binding_at(&at);
+            let later = bound.is_some_and(|(_, binding)| asked < binding.made.0);
+            if let Some(id) = bound.map(|(id, _)| id) {
+                self.bindings[id].note_chatter(now, Chatter::Probe);
+            }
+            // What is found of an older binding is no news of the one that is there since.
+            if !later {
+                self.on_thread_told(&at, probed.state);
+            }
         }
         if self.probes.is_empty() {
             let now = self.now;
@@ -343,6 +411,19 @@ impl Facts {
                 binding.stale_due = binding.stale_due.filter(|due| *due <= now);
             }
         }
+    }
+
+    /// The gateway is told what a thread is like.
+    pub(super) fn on_thread_told(&mut self, at: &Address, state: ThreadState) {
+        let now = self.now;
+        if !matches!(state, ThreadState::Live | ThreadState::Unknown)
+            && let Some((id, binding)) = self.binding_at(at)
+            && binding.held_until_told(now)
+        {
+            let around = &mut self.bindings[id].around;
+            around.thread_told.get_or_insert((now, state));
+        }
+        self.on_thread_state(at, state);
     }
 
     pub(super) fn on_thread_state(&mut self, at: &Address, state: ThreadState) {
@@ -437,7 +518,11 @@ impl Facts {
 
     /// The first run of a bound child never started.
     pub(super) fn on_bound_run_refused(&mut self, id: &RunId) {
-        if let Some(key) = self.runs.get(id).map(|run| run.key.clone()) {
+        let run = self
+            .runs
+            .get(id)
+            .filter(|run| matches!(run.role, Role::Child(_)));
+        if let Some(key) = run.map(|run| run.key.clone()) {
             self.give_cause(|binding| binding.key == key, UnboundBecause::SpawnFailed);
         }
     }
@@ -449,93 +534,19 @@ impl Facts {
         let wanted = message.is_some_and(|message| {
             message.wants_answer && (!message.is_command() || message.asks_fresh())
         });
-        if !wanted || !inbound.authorised {
-            return;
-        }
+        let dropped = message.is_some_and(|message| !message.wants_answer);
         let now = self.now;
-        if let Some((id, _)) = self.binding_at(&inbound.at) {
-            self.bindings[id].touch(now, now, false);
-        }
-    }
-
-    /// Whether a message came before. Only a later life may take it for new, and a command with it.
-    fn came_before(&mut self, inbound: &Inbound) -> bool {
-        let same = |first: &&MessageFacts| Some(first.number) == self.here.message;
-        let first = self.messages.values().find(same).map(|first| first.arrived);
-        let Some((_, at)) = first.filter(|&(index, _)| index != self.index) else {
-            return false;
-        };
-        if at < self.life_began
-            && let Some((id, _)) = self.binding_at(&inbound.at)
-        {
-            self.bindings[id].unsure = true;
-        }
-        true
-    }
-
-    /// Somebody gives a command in a bound conversation.
-    pub(super) fn on_binding_command(&mut self, inbound: &Inbound) {
-        let heard = inbound.author == Author::Person && inbound.authorised;
-        if !heard || !inbound.text.starts_with('/') {
-            return;
-        }
-        let Some(command) = BindingCommand::read(&inbound.text) else {
+        let Some((id, _)) = self.binding_at(&inbound.at) else {
             return;
         };
-        if self.came_before(inbound) {
-            return;
-        }
-        let now = self.now;
-        let spawning = |call: &CallFacts| call.method == "sessions_spawn" && call.answer.is_none();
-        if self.calls.values().any(spawning) {
-            // What is bound before the answer may have heard it already.
-            self.early_commands.push((inbound.at.clone(), now));
-        }
-        let Some((id, bound)) = self.binding_at(&inbound.at) else {
-            return;
-        };
-        let may_be_over = bound.earliest_lapse().is_some_and(|due| due <= now);
-        let (key, account) = (bound.key.clone(), bound.address.account.clone());
-        let age_from_command = match self.profile.dials.max_age_from {
-            MaxAgeFrom::Bound => false,
-            MaxAgeFrom::Command => true,
-            MaxAgeFrom::ByPlacement => self
-                .channel(&inbound.at)
-                .is_some_and(|channel| channel.capabilities.threads.placement == Placement::Child),
-        };
-        let probing = !self.probes.is_empty();
-        // A length of time holds for all conversations of the session.
-        for (other, binding) in self.bindings.iter_mut().enumerate() {
-            let same = binding.key == key && binding.address.account == account;
-            if binding.ended.is_some() || !same {
-                continue;
-            }
-            binding.unsure |= may_be_over;
-            let due = binding.latest_lapse().filter(|_| probing);
-            match command {
-                BindingCommand::Idle(idle) => {
-                    binding.limited_at = now;
-                    binding.limits.idle = idle;
-                    binding.touch(now, now, true);
-                    binding.stale_due = due;
-                }
-                BindingCommand::MaxAge(max_age) => {
-                    binding.limited_at = now;
-                    binding.limits.max_age = max_age;
-                    binding.touch(now, now, age_from_command);
-                    if age_from_command {
-                        binding.age_from = (now, now);
-                    }
-                    binding.stale_due = due;
-                }
-                BindingCommand::Unfocus if other == id => {
-                    binding.cause.get_or_insert((now, UnboundBecause::Unfocus));
-                }
-                BindingCommand::Focus if other == id => {
-                    binding.cause.get_or_insert((now, UnboundBecause::Replaced));
-                }
-                BindingCommand::Unfocus | BindingCommand::Focus => (),
-            }
+        let binding = &mut self.bindings[id];
+        if wanted && inbound.authorised {
+            binding.note_touch(now, Touch::Message);
+            binding.touch(now, now, false);
+        } else if dropped {
+            binding.note_chatter(now, Chatter::Dropped);
+        } else if !inbound.authorised && inbound.text.starts_with('/') {
+            binding.note_chatter(now, Chatter::Unauthorised);
         }
     }
 
@@ -554,7 +565,10 @@ impl Facts {
     pub(super) fn on_binding_life(&mut self) {
         let now = self.now;
         self.probes.clear();
+        self.probed_at.clear();
         self.threads_asked.clear();
+        self.forget_focusing();
+        self.questions.clear();
         self.life_began = now;
         self.early_commands.clear();
         let died = self.died.take().unwrap_or(now);

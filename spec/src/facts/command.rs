@@ -1,18 +1,29 @@
 //! What people say to a binding: `/session idle 2h`, `/session max-age off`, `/unfocus`.
 
+use super::{BindingId, CallFacts, Facts, MessageFacts, Touch};
+use crate::channel::Placement;
+use crate::effect::UnboundBecause;
+use crate::id::PersonId;
+use crate::profile::MaxAgeFrom;
+use crate::stimulus::{Author, Inbound};
 use crate::time::Span;
 
+/// How many commands are remembered for what comes again.
+const COMMANDS_MAX: usize = 256;
+
 /// A command that changes the binding it is said in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BindingCommand {
     /// `/session idle <d>`; `None` is off.
     Idle(Option<Span>),
     /// `/session max-age <d>`; `None` is off.
     MaxAge(Option<Span>),
-    /// `/unfocus`, and what else asks for the end of the binding.
+    /// `/unfocus`
     Unfocus,
+    /// What else may ask for the end of the binding.
+    Close,
     /// `/focus <target>`: the conversation is bound to something else, if that can be found.
-    Focus,
+    Focus(String),
 }
 
 impl BindingCommand {
@@ -20,17 +31,17 @@ impl BindingCommand {
     /// a length of time, and a length that does not read change nothing.
     pub fn read(text: &str) -> Option<Self> {
         let said = text.split('⟦').next().unwrap_or_default();
-        let mut words = said.split_whitespace().map(str::to_lowercase);
-        let first = words.next()?;
-        let second = words.next();
-        let rest: String = words.collect();
+        let mut words = said.split_whitespace();
+        let first = words.next()?.to_lowercase();
+        let target = words.next();
+        let second = target.map(str::to_lowercase);
+        let rest = words.collect::<String>().to_lowercase();
         match (first.as_str(), second.as_deref()) {
             ("/session", Some("idle")) => duration(&rest).map(Self::Idle),
             ("/session", Some("max-age")) => duration(&rest).map(Self::MaxAge),
-            ("/unfocus", _) | ("/session", Some("unbind")) | ("/acp", Some("close")) => {
-                Some(Self::Unfocus)
-            }
-            ("/focus", Some(_)) => Some(Self::Focus),
+            ("/unfocus", _) => Some(Self::Unfocus),
+            ("/session", Some("unbind")) | ("/acp", Some("close")) => Some(Self::Close),
+            ("/focus", Some(_)) => target.map(|target| Self::Focus(target.to_owned())),
             _ => None,
         }
     }
@@ -83,6 +94,147 @@ fn number(text: &str) -> Option<f64> {
         None => digits(text),
     };
     if plain { text.parse().ok() } else { None }
+}
+
+impl Facts {
+    /// Whether a message came before. Only a later life may take it for new, and a command with it.
+    fn came_before(&mut self, inbound: &Inbound) -> bool {
+        let same = |first: &&MessageFacts| Some(first.number) == self.here.message;
+        let first = self.messages.values().find(same).map(|first| first.arrived);
+        let Some((_, at)) = first.filter(|&(index, _)| index != self.index) else {
+            // The message itself may be forgotten, but not so soon that it was a command.
+            let heard = (inbound.at.clone(), inbound.message.clone());
+            let before = self.commands_heard.contains(&heard);
+            if !before {
+                self.commands_heard.push_back(heard);
+                if self.commands_heard.len() > COMMANDS_MAX {
+                    self.commands_heard.pop_front();
+                }
+            }
+            return before;
+        };
+        if at < self.life_began
+            && let Some((id, _)) = self.binding_at(&inbound.at)
+        {
+            self.bindings[id].unsure = true;
+        }
+        true
+    }
+
+    /// Somebody gives a command in a bound conversation.
+    pub(super) fn on_binding_command(&mut self, inbound: &Inbound) {
+        let heard = inbound.author == Author::Person && inbound.authorised;
+        if !heard || !inbound.text.starts_with('/') {
+            return;
+        }
+        if self.came_before(inbound) {
+            return;
+        }
+        self.note_question(inbound);
+        let Some(command) = BindingCommand::read(&inbound.text) else {
+            return;
+        };
+        let now = self.now;
+        let spawning = |call: &CallFacts| call.method == "sessions_spawn" && call.answer.is_none();
+        if self.calls.values().any(spawning) {
+            // What is bound before the answer may have heard it already.
+            self.early_commands.push((inbound.at.clone(), now));
+        }
+        let bound = self.binding_at(&inbound.at).map(|(id, _)| id);
+        if let Some(id) = bound
+            && self.may_not_change(id, &inbound.from)
+        {
+            self.bindings[id].around.meddled = Some((now, inbound.from.clone()));
+            return;
+        }
+        match (command, bound) {
+            (BindingCommand::Focus(target), _) => self.on_focus(inbound, &target),
+            (BindingCommand::Unfocus, Some(id)) => {
+                let binding = &mut self.bindings[id];
+                if binding.would_hold(now) {
+                    binding.around.released = Some(now);
+                }
+                binding.cause.get_or_insert((now, UnboundBecause::Unfocus));
+                self.note_twins(&inbound.at);
+            }
+            (BindingCommand::Close, Some(id)) => {
+                let cause = (now, UnboundBecause::Unfocus);
+                self.bindings[id].cause.get_or_insert(cause);
+            }
+            (limit @ (BindingCommand::Idle(_) | BindingCommand::MaxAge(_)), Some(id)) => {
+                self.on_limit_command(&limit, id);
+                self.note_twins(&inbound.at);
+            }
+            // What is bound there by a name that nobody outside knows may be bound elsewhere too.
+            (BindingCommand::Idle(_) | BindingCommand::MaxAge(_), None)
+                if !self.focused_somehow.is_empty() =>
+            {
+                let at = &inbound.at;
+                for binding in &mut self.bindings {
+                    let there = &binding.address;
+                    binding.unsure |= there.channel == at.channel && there.account == at.account;
+                }
+            }
+            (
+                BindingCommand::Unfocus
+                | BindingCommand::Close
+                | BindingCommand::Idle(_)
+                | BindingCommand::MaxAge(_),
+                None,
+            ) => (),
+        }
+    }
+
+    /// Whether a binding is known to be somebody else's.
+    fn may_not_change(&self, id: BindingId, person: &PersonId) -> bool {
+        let by = self.bindings[id].around.by.as_ref();
+        by.is_some_and(|by| by != person)
+    }
+
+    /// A length of time holds for all conversations of the session in that account.
+    fn on_limit_command(&mut self, command: &BindingCommand, id: BindingId) {
+        let now = self.now;
+        let bound = &self.bindings[id];
+        let may_be_over = bound.earliest_lapse().is_some_and(|due| due <= now);
+        let key = bound.key.clone();
+        let (channel, account) = (bound.address.channel.clone(), bound.address.account.clone());
+        let placement = self
+            .channel(&bound.address)
+            .map(|channel| channel.capabilities.threads.placement);
+        let age_from_command = match self.profile.dials.max_age_from {
+            MaxAgeFrom::Bound => false,
+            MaxAgeFrom::Command => true,
+            MaxAgeFrom::ByPlacement => placement == Some(Placement::Child),
+        };
+        let probing = !self.probes.is_empty();
+        for binding in &mut self.bindings {
+            let there = binding.address.channel == channel && binding.address.account == account;
+            if binding.ended.is_some() || binding.key != key || !there {
+                continue;
+            }
+            binding.unsure |= may_be_over;
+            binding.around.commanded = Some((now, binding.limits));
+            binding.limited_at = now;
+            let due = binding.latest_lapse().filter(|_| probing);
+            match command {
+                BindingCommand::Idle(idle) => {
+                    binding.limits.idle = *idle;
+                    binding.note_touch(now, Touch::Command);
+                    binding.touch(now, now, true);
+                }
+                BindingCommand::MaxAge(max_age) => {
+                    binding.limits.max_age = *max_age;
+                    if age_from_command {
+                        binding.note_touch(now, Touch::Command);
+                        binding.age_from = (now, now);
+                    }
+                    binding.touch(now, now, age_from_command);
+                }
+                BindingCommand::Unfocus | BindingCommand::Close | BindingCommand::Focus(_) => (),
+            }
+            binding.stale_due = due;
+        }
+    }
 }
 
 #[cfg(test)]

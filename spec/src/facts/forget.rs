@@ -23,6 +23,7 @@ impl Facts {
         });
         self.bindings
             .retain(|binding| binding.ended.is_none_or(|(ended, _)| at <= ended));
+        self.number_bindings();
         self.late
             .retain(|_, late| !late.settled || !is_old(late.ended.0));
         self.forget_runs(before);

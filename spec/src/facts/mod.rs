@@ -6,14 +6,17 @@
 
 mod archive;
 mod binding;
+mod circumstances;
 mod command;
 mod delivery;
+mod focus;
 mod forget;
 mod here;
 mod kin;
 mod late;
 mod naming;
 mod provenance;
+mod question;
 mod relay;
 mod routing;
 mod run;
@@ -21,7 +24,7 @@ mod session;
 pub(crate) mod turn;
 mod unwritten;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -32,8 +35,8 @@ use crate::channel::Channel;
 use crate::config::Config;
 use crate::effect::Effect;
 use crate::id::{
-    AgentId, CallId, ChannelId, DeliveryId, Marker, MessageId, RequestId, RunId, SessionKey,
-    SteerId,
+    AgentId, CallId, ChannelId, ConversationId, DeliveryId, Marker, MessageId, RequestId, RunId,
+    SessionKey, SteerId, Text, ThreadId,
 };
 use crate::key::Naming;
 use crate::profile::Profile;
@@ -43,11 +46,13 @@ use crate::trace::{Entry, What, World};
 
 pub use archive::ArchiveFacts;
 pub use binding::{BindingFacts, BindingId};
+pub use circumstances::{Chatter, Circumstances, Touch};
 pub use command::BindingCommand;
 pub use delivery::{DeliveryFacts, DeliveryState};
 pub use kin::{Named, agent_of};
 pub use late::Late;
 pub use provenance::{Born, BornAs, Origins};
+pub use question::{Ask, Question};
 pub use relay::{Completion, Owed, Reply, Settled};
 pub use routing::{BindingNews, Standing};
 pub use run::{CallFacts, Role, RunFacts, RunState, SteerFacts};
@@ -107,10 +112,28 @@ pub struct Facts {
     /// Bindings, by their number; those that ended are kept while something may still be said of
     /// them.
     pub bindings: Vec<BindingFacts>,
+    /// Their numbers, by what they are called apart from account and channel.
+    by_ids: FxHashMap<(ConversationId, Option<ThreadId>), Vec<BindingId>>,
+    /// Threads that were opened for a spawn which waits.
+    opened_for: FxHashMap<Address, CallId>,
+    /// Commands to which somebody waits for an answer.
+    questions: Vec<Question>,
+    /// The one that the entry they are up to date with answers, and how.
+    answered: Option<(Question, Text)>,
+    /// What the gateway says is bound, and to whom.
+    pub said_bound: FxHashMap<Address, SessionKey>,
+    /// The last commands, and where they were said.
+    commands_heard: VecDeque<(Address, MessageId)>,
+    /// Where `/focus` was said of a session that nobody outside can tell.
+    focused_somehow: Vec<Address>,
+    /// `/focus` that waits for its thread.
+    focusing: Vec<focus::Focusing>,
     /// What the entry they are up to date with shows of bindings.
     pub binding_news: Vec<BindingNews>,
     /// Probes that are not answered yet, and the threads they ask about.
     pub probes: FxHashMap<RequestId, Address>,
+    /// When they were asked for.
+    probed_at: FxHashMap<RequestId, Time>,
     /// When the present life began.
     pub life_began: Time,
     /// Commands to bindings that were given while a spawn waited, and where.
@@ -169,8 +192,17 @@ impl Facts {
             home: Table::default(),
             unplaced_resets: Vec::new(),
             bindings: Vec::new(),
+            by_ids: FxHashMap::default(),
+            opened_for: FxHashMap::default(),
+            questions: Vec::new(),
+            answered: None,
+            said_bound: FxHashMap::default(),
+            commands_heard: VecDeque::new(),
+            focused_somehow: Vec::new(),
+            focusing: Vec::new(),
             binding_news: Vec::new(),
             probes: FxHashMap::default(),
+            probed_at: FxHashMap::default(),
             life_began: Time::ZERO,
             early_commands: Vec::new(),
             unwritten: Vec::new(),
@@ -213,6 +245,7 @@ impl Facts {
         (self.index, self.now) = (index, entry.at);
         self.look_at(entry);
         self.binding_news.clear();
+        self.answered = None;
         match &entry.what {
             What::Stimulus(stimulus) => {
                 self.note_told(stimulus);
@@ -257,7 +290,7 @@ impl Facts {
                 }
             }
             Stimulus::ThreadProbed(probed) => self.on_thread_probed(probed),
-            Stimulus::ThreadChanged(changed) => self.on_thread_state(&changed.at, changed.state),
+            Stimulus::ThreadChanged(changed) => self.on_thread_told(&changed.at, changed.state),
             Stimulus::Stop {} => self.stopped = true,
             Stimulus::Compacted(_) | Stimulus::Wake {} => (),
         }
@@ -267,7 +300,10 @@ impl Facts {
         match effect {
             Effect::StartRun(start) => self.on_start_run(start, entry),
             Effect::SteerRun(steer) => self.on_steer_run(steer, entry),
-            Effect::Deliver(deliver) => self.on_deliver(deliver, entry),
+            Effect::Deliver(deliver) => {
+                self.note_own_words(deliver, &entry.markers);
+                self.on_deliver(deliver, entry);
+            }
             Effect::OpenThread(open) => self.on_open_thread(open),
             Effect::ProbeThread(probe) => self.on_probe_thread(probe),
             Effect::Answer(answer) => self.on_answer(answer, entry),
@@ -316,6 +352,9 @@ impl Facts {
             self.agents = open.agents.to_vec();
         }
         self.on_binding_life();
+        if self.lives == 1 {
+            self.read_stored(open);
+        }
     }
 
     /// The spawn that a request for a thread belongs to, as far as can be seen.

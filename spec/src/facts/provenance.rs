@@ -210,6 +210,11 @@ impl Facts {
         {
             return Role::Event(run.into());
         }
+        // It does so too where a crash took the answer, and the run that was to have it.
+        let crashed = call.answer.is_none() && call.life != self.lives;
+        if crashed && call.method == "sessions_send" && call.session.as_ref() == Some(key) {
+            return Role::Unknown;
+        }
         match call.method.as_str() {
             "sessions_spawn" => Role::Child(id.clone()),
             "sessions_send" => Role::Sent(id.clone()),

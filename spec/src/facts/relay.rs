@@ -405,9 +405,19 @@ impl Facts {
                 }
             }
             Report::Unbound {
-                address, reason, ..
-            } => self.note_said_unbound(address, *reason),
-            Report::Bound { .. } => (),
+                address,
+                session_key,
+                reason,
+            } => {
+                self.said_bound.remove(address);
+                self.note_said_unbound(address, session_key, *reason);
+            }
+            Report::Bound {
+                address,
+                session_key,
+            } => {
+                self.said_bound.insert(address.clone(), session_key.clone());
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! What messages, reports and deliveries show of bindings.
 
-use super::{BindingFacts, BindingId, CallFacts, Facts};
+use super::{BindingFacts, BindingId, CallFacts, Chatter, Facts, Touch};
 use crate::address::Address;
 use crate::effect::UnboundBecause;
 use crate::id::{Marker, SessionKey};
@@ -58,7 +58,8 @@ impl Facts {
         }
     }
 
-    fn standing(&self, binding: &BindingFacts, arrived: Time) -> Standing {
+    /// How a binding stands towards a message that arrived then.
+    pub fn standing(&self, binding: &BindingFacts, arrived: Time) -> Standing {
         let by_limit = |reason: &Option<UnboundBecause>| {
             matches!(
                 reason,
@@ -106,11 +107,22 @@ impl Facts {
         (lapsed && !binding.unsure && binding.cause.is_none()).then_some(binding)
     }
 
-    pub(super) fn note_said_unbound(&mut self, at: &Address, reason: UnboundBecause) {
-        let Some((id, _)) = self
-            .last_binding_at(at)
-            .filter(|(_, binding)| binding.ended.is_none())
-        else {
+    pub(super) fn note_said_unbound(
+        &mut self,
+        at: &Address,
+        key: &SessionKey,
+        reason: UnboundBecause,
+    ) {
+        let now = self.now;
+        // What another has taken the place of is over already, be it for the same session.
+        let in_its_place = |binding: &BindingFacts| {
+            let new = binding.around.focused && binding.made.1 == now;
+            reason == UnboundBecause::Replaced && new
+        };
+        let last = self.last_binding_at(at).filter(|(_, binding)| {
+            binding.ended.is_none() && binding.key == *key && !in_its_place(binding)
+        });
+        let Some((id, _)) = last else {
             return;
         };
         let rebinds = |call: &CallFacts| {
@@ -120,9 +132,10 @@ impl Facts {
         if reason == UnboundBecause::Replaced && self.calls.values().any(rebinds) {
             self.give_cause(|binding| binding.address == *at, reason);
         }
-        let now = self.now;
         let binding = Box::new(self.bindings[id].clone());
         self.bindings[id].ended = Some((now, Some(reason)));
+        self.bindings[id].around.said_over = Some(now);
+        self.note_twins(at);
         self.binding_news
             .push(BindingNews::SaidOver { binding, reason });
     }
@@ -136,7 +149,8 @@ impl Facts {
             let Some(message) = self.messages.get(marker) else {
                 continue;
             };
-            if message.author != Author::Person || message.is_command() {
+            let command = message.is_command() && !message.asks_fresh();
+            if message.author != Author::Person || command {
                 continue;
             }
             let arrived = message.arrived.1;
@@ -173,6 +187,9 @@ impl Facts {
             return;
         }
         if standing != Standing::Lapsed {
+            if binding.touched.1 < arrived {
+                binding.note_touch(arrived, Touch::Message);
+            }
             binding.touch(arrived, now, true);
         }
         binding.stale_due = due.filter(|_| probing);
@@ -201,8 +218,13 @@ impl Facts {
         let run = run.and_then(|run| self.runs.get(run));
         let own = run.is_some_and(|run| run.key == binding.key);
         let alive = binding.earliest_lapse().is_none_or(|due| to < due);
+        let now = self.now;
+        let binding = &mut self.bindings[id];
         if own {
-            self.bindings[id].touch(from, to, certain && alive);
+            binding.note_touch(now, Touch::Output);
+            binding.touch(from, to, certain && alive);
+        } else {
+            binding.note_chatter(now, Chatter::Notice);
         }
     }
 }

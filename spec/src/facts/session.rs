@@ -200,7 +200,7 @@ impl Facts {
 
     /// The session that messages at an address belong to or will: also that of another direct
     /// conversation which shares it.
-    fn session_for(&self, at: &Address) -> Option<&SessionKey> {
+    pub fn session_for(&self, at: &Address) -> Option<&SessionKey> {
         self.session_at(at).or_else(|| {
             let mut others = self.home.iter();
             let shared = others.find(|(other, _)| self.share_memory(at, other))?;

@@ -12,7 +12,26 @@ use crate::trace::{Entry, What};
 /// Where bindings show how they stand: a message is given to somebody, or the gateway says so.
 pub(super) const NEWS: &[Kind] = &[Kind::StartRun, Kind::SteerRun, Kind::Report];
 
+mod cases;
+mod commands;
+mod disk;
+mod ends;
+mod words;
+
 pub(super) fn rules() -> Vec<Rule> {
+    let families = [
+        of_deadlines(),
+        cases::rules(),
+        ends::rules(),
+        commands::rules(),
+        words::rules(),
+        disk::rules(),
+    ];
+    families.into_iter().flatten().collect()
+}
+
+/// The deadlines, the sweep that looks at them, and what the end leaves.
+fn of_deadlines() -> Vec<Rule> {
     vec![
         Rule {
             text: "The idle deadline of a binding is its last activity plus the idle time; each \
@@ -150,6 +169,14 @@ fn held_until(binding: &BindingFacts) -> String {
     }
 }
 
+/// What is right where a binding lapsed.
+fn lapsed(binding: &BindingFacts) -> String {
+    let (at, due) = (&binding.address, binding.latest_lapse().unwrap_or_default());
+    format!(
+        "the binding of {at} lapsed at {due}, and a message there goes where it would go without it"
+    )
+}
+
 /// MUST: the idle deadline is the last activity plus the idle time.
 struct Idle;
 
@@ -283,15 +310,8 @@ impl Checker for EndsInTime {
                 continue;
             }
             if routed.to_bound() {
-                let binding = routed.binding;
-                let due = binding.latest_lapse().unwrap_or_default();
-                let at = &binding.address;
                 let note = ", to which its conversation is bound no more";
-                let right = format!(
-                    "the binding of {at} lapsed at {due}, and a message there goes where it would \
-                     go without it"
-                );
-                sink.fail(routed.seen(note), right);
+                sink.fail(routed.seen(note), lapsed(routed.binding));
             } else {
                 sink.witness();
             }

@@ -9,7 +9,16 @@ use crate::facts::{Facts, Role, Standing};
 use crate::profile::Family;
 use crate::trace::{Entry, What};
 
+mod bound;
+mod route;
+
 pub(super) fn rules() -> Vec<Rule> {
+    let families = [of_messages(), bound::rules(), route::rules()];
+    families.into_iter().flatten().collect()
+}
+
+/// Messages, and their answers.
+fn of_messages() -> Vec<Rule> {
     vec![
         Rule {
             id: "routing.bound-first",

@@ -73,6 +73,10 @@ pub struct Scenario {
     /// The gateway's configuration, in the keys of OpenClaw.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub config: Value,
+    /// What stands on the gateway's disk before its first life: files of an older form, for a
+    /// gateway whose disk the harness holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disk: Vec<Value>,
     /// How many texts an agent's context takes before its transcript is compacted; without it only
     /// steps compact.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -45,7 +45,7 @@ fn limits() -> Vec<Broken> {
         },
         Broken {
             id: "off-counts-as-a-day",
-            rule: "binding.never-early",
+            rule: "binding.zero-disables",
             report: None,
             summary: "An idle timeout that is off is taken for one that is absent: 24 hours.",
             build: deciding::<OffCountsAsADay>,

@@ -35,6 +35,13 @@ pub(super) fn renamed(scenario: &Scenario) -> Option<Scenario> {
         other.channels.insert(new_name(name.as_str()).into(), form);
     }
     rename_config(&mut other.config, &known);
+    for file in &mut other.disk {
+        if let Some(channel) = file.get_mut("channel")
+            && let Some(name) = channel.as_str()
+        {
+            *channel = new_name(name).into();
+        }
+    }
     for step in &mut other.steps {
         rename_verb(&mut step.verb, &known);
     }

@@ -37,6 +37,8 @@ struct Atomic {
     bound: Bound,
     /// Sessions that were told to, for certain, and since which entry.
     told: FxHashMap<SessionKey, usize>,
+    /// The life of the gateway in which each session last had a run.
+    lives: FxHashMap<SessionKey, u32>,
     /// Sessions whose last run began anew.
     rotated: FxHashSet<SessionKey>,
     /// Sessions that began anew and have a label to show.
@@ -111,6 +113,8 @@ impl Atomic {
         }
         let keeps = facts.profile.dials.reset_keeps_id;
         let key = &start.session_key;
+        // What a crash took of a fresh start nobody can tell.
+        let same_life = self.lives.insert(key.clone(), facts.lives) == Some(facts.lives);
         let before = facts
             .sessions
             .get(key)
@@ -126,7 +130,7 @@ impl Atomic {
         if let Some(before) = before {
             let id = &start.session_id;
             match (turn.continues(), id == before) {
-                (true, false) => sink.fail(
+                (true, false) if same_life => sink.fail(
                     format!("run {run} continues session {key} under the id {id}, and its id was {before}"),
                     format!("session {key} has the id {before} as long as it remembers"),
                 ),

@@ -85,6 +85,8 @@ impl Canonical {
             }
             Role::Plugin(call) | Role::Sent(call) => {
                 let call = facts.calls.get(call);
+                // What comes back to whoever sent it is news of it.
+                let call = call.filter(|call| call.session.as_ref() != Some(&start.session_key));
                 let named = call.and_then(|call| call.text("sessionKey").or(call.text("key")));
                 // Blanks name nothing.
                 if let Some(named) = named.filter(|named| !named.trim().is_empty()) {
