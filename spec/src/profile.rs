@@ -120,6 +120,18 @@ pub struct Dials {
     pub max_children: u32,
     /// Whether a threaded spawn needs an opt-in.
     pub spawn_threads_default: SpawnThreads,
+    /// Whose children share the limit of runs at work at a time.
+    pub concurrency_of: ConcurrencyOf,
+    /// Whether the limits of children, depth and time hold for runtime acp.
+    pub acp_limits: AcpLimits,
+    /// What parameters of runtime acp mean for a sub-agent.
+    pub acp_params: AcpParams,
+    /// Whether a spawn that names the requester's own agent is held to the list of allowed ones.
+    pub own_agent: OwnAgent,
+    /// What `cleanup: "delete"` means for a session.
+    pub session_cleanup: SessionCleanup,
+    /// What a child remembers where the spawn does not say.
+    pub context_default: ContextDefault,
     /// Who is told when a child's run ends.
     pub completion_to: CompletionTo,
     /// What happens to a completion whose requester is in the middle of a run.
@@ -174,6 +186,12 @@ impl Default for Dials {
             max_spawn_depth: 1,
             max_children: 5,
             spawn_threads_default: SpawnThreads::Off,
+            concurrency_of: ConcurrencyOf::Requester,
+            acp_limits: AcpLimits::Held,
+            acp_params: AcpParams::Refused,
+            own_agent: OwnAgent::Listed,
+            session_cleanup: SessionCleanup::Refused,
+            context_default: ContextDefault::Isolated,
             completion_to: CompletionTo::ParentThenOrigin,
             busy_requester: BusyRequester::SteerSameOriginElseQueue,
             after_unknown: AfterUnknown::Repeat,
@@ -287,6 +305,62 @@ dial! {
         On,
         /// It works where the binding is made in the current conversation.
         ByPlacement,
+    }
+}
+dial! {
+    /// Whose children share the limit of runs at work at a time.
+    ConcurrencyOf {
+        /// Those of one session.
+        Requester,
+        /// Those of all sessions.
+        Gateway,
+    }
+}
+dial! {
+    /// Whether the limits of children, depth and time hold for runtime acp.
+    AcpLimits {
+        /// As for sub-agents.
+        Held,
+        /// Children and depth only where the requester is a child itself; time always.
+        BelowSubagents,
+        /// None of them.
+        None,
+    }
+}
+dial! {
+    /// What parameters of runtime acp mean for a sub-agent.
+    AcpParams {
+        /// They are refused by name.
+        Refused,
+        /// Nothing.
+        Ignored,
+    }
+}
+dial! {
+    /// Whether a spawn that names the requester's own agent is held to the list of allowed ones.
+    OwnAgent {
+        /// It is, where there is a list.
+        Listed,
+        /// It is allowed always.
+        Always,
+    }
+}
+dial! {
+    /// What `cleanup: "delete"` means for a session.
+    SessionCleanup {
+        /// It is refused by name.
+        Refused,
+        /// Nothing: sessions are kept.
+        Kept,
+    }
+}
+dial! {
+    /// What a child remembers where the spawn does not say.
+    ContextDefault {
+        /// Nothing.
+        Isolated,
+        /// What its parent does, where it has a thread and the same agent.
+        ForkInThreads,
     }
 }
 dial! {

@@ -238,6 +238,19 @@ impl Reference {
         }
     }
 
+    /// The run that a binding was made for is asked for again under another name.
+    pub(super) fn rename_binding(&mut self, old: u64, new: u64) {
+        let key = self.state.runs.get(&new).map(|run| run.key.clone());
+        let of_it = key.and_then(|key| self.state.bound_to.get(&key).cloned());
+        for number in of_it.unwrap_or_default() {
+            let binding = self.state.bindings.get_mut(&number);
+            if let Some(binding) = binding.filter(|binding| binding.run == Some(old)) {
+                binding.run = Some(new);
+                self.dirty(Dirty::Binding(number));
+            }
+        }
+    }
+
     /// Ends the bindings of places where there are none any more.
     pub(super) fn end_disabled_bindings(&mut self) {
         let disabled: Vec<u64> = self

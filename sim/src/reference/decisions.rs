@@ -3,14 +3,14 @@
 
 use moorline_spec::address::{Address, Origin, Place};
 use moorline_spec::calendar::Calendar;
-use moorline_spec::channel::{TextLimit, Threading};
+use moorline_spec::channel::{Placement, TextLimit, Threading};
 use moorline_spec::config::{Layer, Limits};
 use moorline_spec::effect::Memory;
 use moorline_spec::id::{ChannelId, SessionId, SessionKey, Text};
 use moorline_spec::key::{self, Malformed};
 use moorline_spec::profile::{
-    AfterUnknown, BusyRequester, CompletionTo, MaxAgeFrom, NoReply, Permission, ProactiveTo,
-    ResetAnchor, ResetRequester,
+    AcpLimits, AfterUnknown, BusyRequester, CompletionTo, ConcurrencyOf, MaxAgeFrom, NoReply,
+    OwnAgent, Permission, ProactiveTo, ResetAnchor, ResetRequester,
 };
 use moorline_spec::stimulus::{Author, Outcome, ThreadState};
 use moorline_spec::time::{Span, Time};
@@ -290,9 +290,86 @@ pub trait Decisions {
         dial == Permission::Allowed
     }
 
-    /// Whether a requester may have another child.
-    fn may_have_child(&self, active: usize, in_flight: usize, most: u32) -> bool {
-        active + in_flight < most as usize
+    /// Whether a parameter that nobody knows is refused.
+    fn refuses_parameter(&self, name: &str) -> bool {
+        let _ = name;
+        true
+    }
+
+    /// Whether a text is the id of an agent.
+    fn is_agent_id(&self, text: &str) -> bool {
+        keys::is_agent_id(text)
+    }
+
+    /// Whether the limits hold for a spawn.
+    fn acp_is_limited(&self, limited: &Limited) -> bool {
+        match (limited.runtime, limited.dial) {
+            (Runtime::Subagent, _) | (Runtime::Acp, AcpLimits::Held) => true,
+            (Runtime::Acp, AcpLimits::BelowSubagents) => limited.by_child,
+            (Runtime::Acp, AcpLimits::None) => false,
+        }
+    }
+
+    /// Whether a session of this depth may have children.
+    fn may_go_deeper(&self, depth: u32, deepest: u32) -> bool {
+        depth < deepest
+    }
+
+    /// Whether a requester may have another child. What has ended counts no more, whatever it
+    /// waits for.
+    fn may_have_child(&self, brood: &Brood) -> bool {
+        brood.running + brood.in_flight < brood.most
+    }
+
+    /// Whether another run of a child may be at work.
+    fn may_work(&self, pool: &Pool) -> bool {
+        let working = match pool.dial {
+            ConcurrencyOf::Requester => pool.of_requester,
+            ConcurrencyOf::Gateway => pool.of_all,
+        };
+        working < pool.most
+    }
+
+    /// Whether a spawn may name this agent: its own where nothing is listed, else what is listed.
+    fn may_name(&self, naming: &Nominee) -> bool {
+        let exempt = naming.own && naming.dial == OwnAgent::Always;
+        exempt || naming.listed.unwrap_or(naming.own)
+    }
+
+    /// Whether an agent that is named is there.
+    fn is_configured(&self, known: bool) -> bool {
+        known
+    }
+
+    /// Whether a place can be bound.
+    fn can_bind(&self, place: &Bindable<'_>) -> bool {
+        place.placement != Placement::None && (place.in_direct || !place.direct)
+    }
+
+    /// Whether a spawn may ask for a thread there: as configured, else as the channel needs it, else
+    /// as the profile has it.
+    fn opted_in(&self, opt_in: &OptIn) -> bool {
+        opt_in.said.unwrap_or(opt_in.required || opt_in.by_default)
+    }
+
+    /// In which conversation a thread is opened: also from inside a thread in that around it.
+    fn thread_parent(&self, at: &Address) -> Address {
+        at.without_thread()
+    }
+
+    /// What a child remembers where nobody said: nothing, unless the profile forks in threads.
+    fn context(&self, forks: bool, could_fork: bool) -> Context {
+        let _ = could_fork;
+        if forks {
+            Context::Fork
+        } else {
+            Context::Isolated
+        }
+    }
+
+    /// Whether the binding of a child ends once its end was told.
+    fn binding_ends_with_run(&self, mode: Mode) -> bool {
+        mode == Mode::Run
     }
 
     /// Whether the answer to a spawn leaves before the record does.

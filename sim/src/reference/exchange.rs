@@ -3,7 +3,7 @@
 use moorline_spec::id::Text;
 use moorline_spec::stimulus::Outcome;
 
-use super::decisions::Exchange;
+use super::decisions::{Audience, Exchange};
 use super::journal::Dirty;
 use super::state::{Debt, Owed, Standing, Turn};
 use super::{Reference, keys};
@@ -45,9 +45,13 @@ impl Reference {
             said: None,
             turns: 0,
             // The answer to this is a turn too.
-            expected: self
+            audience: match self
                 .decisions
-                .exchange_goes_on(&Exchange { turns, ..asked }),
+                .exchange_goes_on(&Exchange { turns, ..asked })
+            {
+                true => Audience::Parent,
+                false => Audience::Nobody,
+            },
             exchanged: turns + 1,
             call: None,
             ..told.clone()

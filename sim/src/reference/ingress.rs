@@ -72,6 +72,11 @@ impl Reference {
             self.dirty(Dirty::Seen(seen.clone()));
         }
         self.state.remember(seen);
+        if inbound.kind == moorline_spec::address::Place::Direct
+            && !self.state.direct.contains(&inbound.at)
+        {
+            self.state.direct.insert(inbound.at.clone());
+        }
         let message = Message {
             id: inbound.message.clone(),
             kind: inbound.kind,
@@ -220,6 +225,9 @@ impl Reference {
             state: super::state::Progress::Queued,
             resumes: None,
             overrides: serde_json::Value::Null,
+            fork: None,
+            timeout: None,
+            deadline: None,
             steered: Vec::new(),
             starts: 0,
             words: 0,

@@ -1,6 +1,7 @@
 //! What is written down, and how it is read again: each record holds the things that one stimulus
 //! changed, whole, so that reading them in order gives the last state of each.
 
+use moorline_spec::address::Place;
 use moorline_spec::id::{RunId, SessionKey, Text};
 use moorline_spec::time::Time;
 use serde::{Deserialize, Serialize};
@@ -225,6 +226,9 @@ fn apply_run(state: &mut State, run: Run) {
     state.runs_made = state.runs_made.max(run.number);
     if let (Turn::Message(message), Some(origin)) = (&run.turn, &run.origin) {
         let at = &origin.address;
+        if message.kind == Place::Direct {
+            state.direct.insert(at.clone());
+        }
         state.remember((
             at.channel.clone(),
             at.account.clone(),

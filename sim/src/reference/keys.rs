@@ -68,6 +68,15 @@ pub(super) fn session_of(message: &Speaking<'_>) -> SessionKey {
     key.into()
 }
 
+/// `[a-z0-9][a-z0-9_-]{0,63}`, in either case.
+pub(super) fn is_agent_id(id: &str) -> bool {
+    let mut bytes = id.bytes();
+    let first = bytes.next();
+    id.len() <= 64
+        && first.is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
 /// Who writes, by the name of an identity link if there is one; nameless people are told apart by
 /// where they write.
 fn known_as<'a>(message: &Speaking<'a>) -> &'a str {

@@ -4,6 +4,7 @@
 //! Whatever one stimulus changes is written down as one record before any of its effects leaves, so
 //! that a crash at any point finds either nothing or the whole intention on the disk.
 
+mod admit;
 mod archive;
 mod bindings;
 mod commands;
@@ -12,6 +13,7 @@ mod exchange;
 mod ingress;
 mod journal;
 mod keys;
+mod lanes;
 #[cfg(test)]
 mod law_of_bindings;
 mod legacy;
@@ -32,10 +34,12 @@ mod sessions;
 mod settings;
 mod spawn;
 mod state;
+mod stream;
 mod subagents;
 mod sweep;
 mod tools;
 mod transcript;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
@@ -58,10 +62,10 @@ use moorline_spec::time::Time;
 use serde_json::{Value, json};
 
 pub use decisions::{
-    AfterLapse, Again, Ages, Anew, Archiving, Asked, Asker, Busy, By, Cause, Decisions, Doubt,
-    Exchange, Expecting, Handing, Hearing, Lapse, Lost, Mode, Naming, Next, Old, Output, Path,
-    Reach, Recovery, Right, Runtime, Setting, Spare, Speaking, Times, Traffic, Unseen, Untold,
-    WhenBusy,
+    AfterLapse, Again, Ages, Anew, Archiving, Asked, Asker, Audience, Bindable, Brood, Busy, By,
+    Cause, Context, Decisions, Doubt, Exchange, Expecting, Handing, Hearing, Lapse, Limited, Lost,
+    Mode, Naming, Next, Nominee, Old, OptIn, Output, Path, Pool, Reach, Recovery, Right, Runtime,
+    Setting, Spare, Speaking, Times, Traffic, Unseen, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
 pub use of_bindings::{BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings};

@@ -1,11 +1,12 @@
 //! What the decisions are asked, and what they can answer.
 
 use moorline_spec::address::{Address, Place};
-use moorline_spec::channel::{IdCase, Threading};
+use moorline_spec::channel::{IdCase, Placement, Threading};
 use moorline_spec::config::{Config, ResetPolicy};
 use moorline_spec::id::{AgentId, PersonId};
 use moorline_spec::profile::{
-    AfterUnknown, BusyRequester, CompletionTo, ProactiveTo, ResetAnchor, Visibility,
+    AcpLimits, AfterUnknown, BusyRequester, CompletionTo, ConcurrencyOf, OwnAgent, ProactiveTo,
+    ResetAnchor, Visibility,
 };
 use moorline_spec::stimulus::{Author, InternalPath, Outcome};
 use moorline_spec::time::{Span, Time};
@@ -264,6 +265,111 @@ pub struct Asked {
     pub runtime: Runtime,
     /// The policy.
     pub threading: Threading,
+}
+
+/// What a child remembers when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// Nothing.
+    Isolated,
+    /// What its parent does.
+    Fork,
+}
+
+/// Who is told of a child's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Audience {
+    /// The session that asked, as the profile has it.
+    #[default]
+    Parent,
+    /// The conversation that asked, and not the session.
+    Origin,
+    /// The session that asked; the conversation too, where the session says nothing of it.
+    Both,
+    /// Nobody.
+    Nobody,
+}
+
+impl Audience {
+    /// Who hears of a reply: a session that sent the text, where one did.
+    pub(super) fn of_sender(is_session: bool) -> Self {
+        match is_session {
+            true => Self::Parent,
+            false => Self::Nobody,
+        }
+    }
+}
+
+/// A spawn that limits may hold for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limited {
+    /// The dial.
+    pub dial: AcpLimits,
+    /// The runtime.
+    pub runtime: Runtime,
+    /// Whether a child asks, or nobody is asked for.
+    pub by_child: bool,
+}
+
+/// The children of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct Brood {
+    /// Those that were accepted and have not ended.
+    pub running: usize,
+    /// Those that ended, and are still told of or wait for their own.
+    pub ended: usize,
+    /// Spawns that wait for a thread.
+    pub in_flight: usize,
+    /// How many there may be.
+    pub most: usize,
+}
+
+/// Runs of children that are at work.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    /// The dial.
+    pub dial: ConcurrencyOf,
+    /// Those of one requester.
+    pub of_requester: usize,
+    /// Those of all.
+    pub of_all: usize,
+    /// How many there may be.
+    pub most: usize,
+}
+
+/// An agent that a spawn names.
+#[derive(Clone, Copy, Debug)]
+pub struct Nominee {
+    /// The dial.
+    pub dial: OwnAgent,
+    /// Whether it is the requester's own.
+    pub own: bool,
+    /// Whether it is listed; nothing where there is no list.
+    pub listed: Option<bool>,
+}
+
+/// A place that a spawn wants to be bound.
+#[derive(Clone, Copy, Debug)]
+pub struct Bindable<'a> {
+    /// The place.
+    pub at: &'a Address,
+    /// How the channel binds.
+    pub placement: Placement,
+    /// Whether it does in direct conversations.
+    pub in_direct: bool,
+    /// Whether this is one.
+    pub direct: bool,
+}
+
+/// Whether spawns may ask for threads.
+#[derive(Clone, Copy, Debug)]
+pub struct OptIn {
+    /// As configured.
+    pub said: Option<bool>,
+    /// As the profile has it.
+    pub by_default: bool,
+    /// Whether the channel requires a thread for sub-agents.
+    pub required: bool,
 }
 
 /// The times of a binding.

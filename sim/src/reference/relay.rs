@@ -7,7 +7,7 @@ use moorline_spec::id::{SessionKey, SteerId, Text};
 use moorline_spec::stimulus::{Outcome, Steered, Steering};
 use serde_json::json;
 
-use super::decisions::{Asker, Busy, Handing, Mode, Next, Untold, WhenBusy};
+use super::decisions::{Asker, Audience, Busy, Handing, Mode, Next, Untold, WhenBusy};
 use super::journal::Dirty;
 use super::state::{Debt, Owed, Progress, Purpose, Run, Standing, Steer, Turn};
 use super::{Reference, keys};
@@ -48,7 +48,7 @@ impl Reference {
         let debts = self.state.debts.values();
         debts
             .into_iter()
-            .any(|debt| debt.requester == *key && debt.expected && debt.what != Owed::Reply)
+            .any(|debt| debt.requester == *key && debt.is_expected() && debt.what != Owed::Reply)
     }
 
     fn reply_in_time(&mut self, number: u64, call: moorline_spec::id::CallId) {
@@ -81,8 +81,11 @@ impl Reference {
         let tells = !silent || self.decisions.tells_of_silence(self.dials.no_reply);
         let late = debt.what == Owed::Reply;
         let over = Self::ends_exchange(debt) || late && !self.decisions.keeps_late_replies();
-        if !debt.expected || !tells || over {
+        if !debt.is_expected() || !tells || over {
             return self.settle(number);
+        }
+        if debt.audience == Audience::Origin {
+            return self.tell_origin(number, None);
         }
         let requester = debt.requester.clone();
         let incarnation = debt.incarnation;
@@ -114,7 +117,9 @@ impl Reference {
             .and_then(|session| session.current);
         let current = current.and_then(|current| self.state.runs.get(&current));
         let origin = self.relay_target(debt);
-        if let Some(run) = current {
+        // What follows progress, or may be left to the conversation, has a turn of its own.
+        let own_turn = debt.streams || debt.audience == Audience::Both;
+        if let Some(run) = current.filter(|_| !own_turn) {
             let answers_to = self.answers_to(run);
             let busy = Busy {
                 dial: self.dials.busy_requester,
@@ -176,7 +181,7 @@ impl Reference {
         self.handed(number, Handing::Queued);
     }
 
-    fn relay_target(&self, debt: &Debt) -> Option<Address> {
+    pub(super) fn relay_target(&self, debt: &Debt) -> Option<Address> {
         let session = self.state.sessions.get(&debt.requester);
         self.decisions.relay_target(&Asker {
             origin: debt.origin.as_ref().map(|origin| &origin.address),
@@ -249,6 +254,9 @@ impl Reference {
         if outcome.is_some_and(|outcome| self.decisions.is_told(Handing::Ended(outcome))) {
             let debt = debt.clone();
             self.add_to_waiting(&debt.requester, text);
+            if debt.audience == Audience::Both && keys::is_silent(text) {
+                return self.tell_origin(number, None);
+            }
             self.settle(number);
             return self.exchange(&debt, text);
         }
@@ -347,6 +355,10 @@ impl Reference {
         self.dirty(Dirty::Debt(number));
         if debt.what == Owed::Child(Mode::Run) {
             self.unbind_run(number, &debt.child, UnboundBecause::RunEnded);
+        }
+        if debt.deletes {
+            self.unbind_session(&debt.child, UnboundBecause::Deleted);
+            self.delete_session(&debt.child);
         }
         let above = self.state.debts.values().find(|above| {
             let ended = !self.state.runs.contains_key(&above.run);

@@ -131,6 +131,10 @@ impl Reference {
             run.state = Progress::Running;
         }
         let cancelled = alive && matches!(run.state, Progress::Cancelled(_));
+        if alive && let Some(deadline) = run.deadline {
+            let at = deadline.max(self.now);
+            self.state.timers.insert((at, Timer::RunTimeout(number)));
+        }
         if !self.state.sessions.contains_key(&key) {
             self.open_session(&key);
         }
@@ -248,16 +252,7 @@ impl Reference {
             Standing::Running => {
                 // An alive child whose spawn was never answered is no child of anybody.
                 let run = self.state.runs.get(&number);
-                let unaccepted = |run: &Run| {
-                    matches!(
-                        run.turn,
-                        Turn::Child {
-                            accepted: false,
-                            ..
-                        }
-                    )
-                };
-                if run.is_some_and(unaccepted) {
+                if run.is_some_and(|run| run.turn.is_unaccepted()) {
                     let run = keys::run_id(number);
                     self.out.push(Effect::CancelRun(CancelRun { run }));
                     self.undo_unanswered(number);
@@ -277,7 +272,7 @@ impl Reference {
 
     fn waits_below(&self, child: &moorline_spec::id::SessionKey, number: u64) -> bool {
         let mut debts = self.state.debts.values();
-        debts.any(|debt| debt.requester == *child && debt.expected && debt.run != number)
+        debts.any(|debt| debt.requester == *child && debt.is_expected() && debt.run != number)
     }
 
     fn recover_post(&mut self, number: u64) {

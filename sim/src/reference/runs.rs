@@ -1,7 +1,7 @@
 //! Turns of agents: one at a time in each session, in order of arrival.
 
 use moorline_spec::address::Address;
-use moorline_spec::effect::{CancelRun, Effect, StartRun};
+use moorline_spec::effect::{CancelRun, Effect, Memory, StartRun};
 use moorline_spec::id::{SessionKey, Text};
 use moorline_spec::stimulus::{Outcome, RunEnded, RunProgress, RunStarted, Start};
 use moorline_spec::time::Span;
@@ -41,10 +41,15 @@ impl Reference {
         while let Some(session) = self.state.sessions.get(key)
             && session.current.is_none()
             && let Some(next) = self.next_in_line(session)
-            && let Some(session) = self.state.sessions.get_mut(key)
-            && let Some(number) = session.queue.remove(next)
+            && let Some(&number) = session.queue.get(next)
         {
-            session.current = Some(number);
+            if !self.may_begin(number) {
+                return self.wait_for_room(key);
+            }
+            if let Some(session) = self.state.sessions.get_mut(key) {
+                session.queue.remove(next);
+                session.current = Some(number);
+            }
             self.collect(key, number);
             self.begin(number);
         }
@@ -144,7 +149,10 @@ impl Reference {
             run: keys::run_id(number),
             session_key: run.key.clone(),
             session_id: self.decisions.session_id(session.id),
-            memory: self.decisions.memory(session.fresh),
+            memory: match &run.fork {
+                Some(from) if session.fresh => Memory::Fork(from.clone()),
+                Some(_) | None => self.decisions.memory(session.fresh),
+            },
             agent: session.agent.clone(),
             input: run.input.clone(),
             overrides,
@@ -172,6 +180,7 @@ impl Reference {
         }
         self.rename_debts(number, next);
         self.state.runs.insert(next, run);
+        self.rename_binding(number, next);
         self.start(next);
     }
 
@@ -199,6 +208,13 @@ impl Reference {
             return;
         };
         run.state = Progress::Running;
+        if let Some(timeout) = run.timeout {
+            let deadline = self.now + timeout;
+            run.deadline = Some(deadline);
+            self.state
+                .timers
+                .insert((deadline, Timer::RunTimeout(number)));
+        }
         let key = run.key.clone();
         let input = run.input.clone();
         let asked = match &mut run.turn {
@@ -243,8 +259,11 @@ impl Reference {
             return;
         };
         match &run.turn {
-            Turn::Child { .. } => return self.undo_spawn(number, "its run was refused"),
-            Turn::Message(_)
+            Turn::Child {
+                accepted: false, ..
+            } => return self.undo_spawn(number, "its run was refused"),
+            Turn::Child { accepted: true, .. }
+            | Turn::Message(_)
             | Turn::Telling(_)
             | Turn::Sent
             | Turn::Internal(_)
@@ -276,7 +295,7 @@ impl Reference {
         };
         let id = keys::run_id(number);
         self.out.push(Effect::CancelRun(CancelRun { run: id }));
-        if matches!(run.turn, Turn::Child { .. }) {
+        if run.turn.is_unaccepted() {
             return self.undo_spawn(
                 number,
                 "nobody knows whether its run started; it was cancelled",
@@ -308,15 +327,7 @@ impl Reference {
     /// A run is over, and whoever waits is told.
     pub(super) fn end(&mut self, number: u64, outcome: Outcome, text: Text) {
         let of_it = self.state.runs.get(&number);
-        if of_it.is_some_and(|run| {
-            matches!(
-                run.turn,
-                Turn::Child {
-                    accepted: false,
-                    ..
-                }
-            )
-        }) {
+        if of_it.is_some_and(|run| run.turn.is_unaccepted()) {
             return self.undo_spawn(number, "it was stopped before it ran");
         }
         if let Some(run) = self.forget(number) {
@@ -325,6 +336,7 @@ impl Reference {
             if self.decisions.goes_on_after(outcome) {
                 self.pump(&key);
             }
+            self.make_room();
         }
     }
 
@@ -410,6 +422,7 @@ impl Reference {
         }
         run.words += 1;
         let run = run.clone();
+        self.stream(&run, &progress.text);
         self.note_line(&run.key, By::Assistant, &progress.text);
         if let Some(to) = self.answers_to(&run) {
             let stem = Text::from(format!("{}.{}", keys::run_id(number), run.words));

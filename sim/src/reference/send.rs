@@ -4,6 +4,7 @@ use moorline_spec::id::{CallId, SessionKey, Text};
 use moorline_spec::time::Span;
 use serde_json::{Value, json};
 
+use super::decisions::Audience;
 use super::journal::Dirty;
 use super::reach::{Unreached, Want};
 use super::state::{Debt, Owed, Standing, Timer, Turn};
@@ -55,7 +56,9 @@ impl Reference {
             text: Text::default(),
             said: None,
             turns: 0,
-            expected: caller.key.is_some(),
+            audience: Audience::of_sender(caller.key.is_some()),
+            streams: false,
+            deletes: false,
             exchanged: 0,
             label: None,
             call: waits.then(|| (call.clone(), deadline, caller.run.unwrap_or_default())),

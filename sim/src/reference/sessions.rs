@@ -136,6 +136,7 @@ impl Reference {
         if let Some(number) = session.and_then(|session| session.current) {
             self.cancel(number, Outcome::Killed);
         }
+        self.cancel_waiting_child(key, Outcome::Killed);
         self.unbind_session(key, UnboundBecause::Deleted);
         let untold = self.drop_stale(key);
         self.delete_session(key);
@@ -208,6 +209,21 @@ impl Reference {
         self.dirty(Dirty::Session(key.clone()));
     }
 
+    /// A child that waits until fewer are at work will not be at work.
+    pub(super) fn cancel_waiting_child(&mut self, key: &SessionKey, outcome: Outcome) {
+        let session = self.state.sessions.get(key);
+        let mut queued = session
+            .into_iter()
+            .flat_map(|session| session.queue.iter().copied());
+        let is_child = |number: &u64| {
+            let run = self.state.runs.get(number);
+            run.is_some_and(|run| matches!(run.turn, Turn::Child { .. }))
+        };
+        if let Some(number) = queued.find(is_child) {
+            self.cancel_queued(number, outcome);
+        }
+    }
+
     /// Stops the run of a session and everything that it asked for, at any depth. Its own run first:
     /// it keeps its place until it has ended, so that what its children leave behind waits for that.
     pub(super) fn stop_session(&mut self, key: &SessionKey, outcome: Outcome) {
@@ -215,6 +231,7 @@ impl Reference {
         if let Some(number) = session.and_then(|session| session.current) {
             self.cancel(number, outcome);
         }
+        self.cancel_waiting_child(key, outcome);
         self.stop_children(key, outcome);
     }
 

@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decisions::{Cause, Lapse, Mode, Path, Runtime, Times};
+use super::decisions::{Audience, Cause, Lapse, Mode, Path, Runtime, Times};
 use super::transcript::Line;
 
 /// A session: what its agent remembers, and who it belongs to.
@@ -89,6 +89,15 @@ pub(super) struct Run {
     pub resumes: Option<u64>,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub overrides: Value,
+    /// The session whose memory it takes up where it remembers nothing of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork: Option<SessionKey>,
+    /// How long it may take from its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// When that is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Time>,
     /// What was steered into it and taken.
     #[serde(default)]
     pub steered: Vec<u64>,
@@ -168,8 +177,15 @@ pub(super) struct Debt {
     /// How many turns of the requester were asked for.
     #[serde(default)]
     pub turns: u32,
-    /// Whether anybody is to be told.
-    pub expected: bool,
+    /// Who is to be told.
+    #[serde(default)]
+    pub audience: Audience,
+    /// Whether the requester hears of its progress.
+    #[serde(default)]
+    pub streams: bool,
+    /// Whether its session goes once it was told.
+    #[serde(default)]
+    pub deletes: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Text>,
     /// How many turns of an exchange came before it.
@@ -364,7 +380,10 @@ pub(super) struct Spawn {
     pub thread: bool,
     pub mode: Mode,
     pub runtime: Runtime,
-    pub expected: bool,
+    pub audience: Audience,
+    pub streams: bool,
+    pub deletes: bool,
+    pub fork: Option<SessionKey>,
     pub overrides: Value,
     pub timeout: Option<Span>,
 }
@@ -415,6 +434,10 @@ pub(super) struct State {
     pub call_steers: FxHashMap<SteerId, CallSteer>,
     pub steered_at: FxHashMap<(Option<SessionKey>, SessionKey), Time>,
     pub pass: VecDeque<Look>,
+    /// Direct conversations.
+    pub direct: FxHashSet<Address>,
+    /// Sessions whose next run waits until fewer are at work.
+    pub waiting: VecDeque<SessionKey>,
     pub runs_made: u64,
     pub ids_made: u64,
     pub children_made: u64,
@@ -511,6 +534,13 @@ impl Session {
     }
 }
 
+impl Debt {
+    /// Whether anybody is to be told.
+    pub(super) fn is_expected(&self) -> bool {
+        self.audience != Audience::Nobody
+    }
+}
+
 impl Run {
     /// Whether whoever waits for it has not been told yet.
     pub(super) fn is_live(&self) -> bool {
@@ -519,6 +549,17 @@ impl Run {
 }
 
 impl Turn {
+    /// Whether it is of a child whose spawn was not answered.
+    pub(super) fn is_unaccepted(&self) -> bool {
+        matches!(
+            self,
+            Self::Child {
+                accepted: false,
+                ..
+            }
+        )
+    }
+
     /// The path on which it comes about.
     pub(super) fn path(&self) -> Path {
         match self {

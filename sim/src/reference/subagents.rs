@@ -204,7 +204,7 @@ impl Reference {
             return self.refuse(call, "No session context");
         };
         let mut debts = self.state.debts.values();
-        if !debts.any(|debt| debt.requester == *key && debt.expected && debt.run != number) {
+        if !debts.any(|debt| debt.requester == *key && debt.is_expected() && debt.run != number) {
             let why = "nothing is pending: no child works, and no reply is awaited";
             return self.refuse(call, why);
         }

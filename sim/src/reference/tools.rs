@@ -64,7 +64,7 @@ impl Reference {
     }
 
     /// A run that may call: it lives, and so does the incarnation it belongs to.
-    fn calling_run(&self, run: &moorline_spec::id::RunId) -> Option<Caller> {
+    pub(super) fn calling_run(&self, run: &moorline_spec::id::RunId) -> Option<Caller> {
         let number = keys::run_number(run)?;
         let may = |run: &&super::state::Run| self.decisions.may_call(!run.is_live());
         let run = self.state.runs.get(&number).filter(may)?;

@@ -275,6 +275,10 @@ impl<'s> World<'s> {
                     true
                 }
                 Action::Spawn(spawn) => self.spawn(run, spawn),
+                Action::Spawns(spawns) => {
+                    let calls = spawns.iter().filter(|spawn| self.spawn(run, spawn));
+                    calls.count() > 0
+                }
                 Action::Send(send) => self.send(run, send),
                 Action::Call(call) => self.call_method(run, call),
             };

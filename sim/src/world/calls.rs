@@ -1,11 +1,11 @@
 //! Calls that agents, the administrator and plugins make.
 
-use moorline_spec::effect::Answer;
+use moorline_spec::effect::{Answer, Effect};
 use moorline_spec::id::{CallId, Marker, SessionKey};
 use moorline_spec::scenario::{MethodCall, SendText, SendTo, SessionRef, Spawn};
 use moorline_spec::stimulus::{Call, Caller, Stimulus};
 use moorline_spec::time::Span;
-use moorline_spec::trace::World as Happening;
+use moorline_spec::trace::{What, World as Happening};
 use serde_json::{Map, Value};
 
 use super::agents::State;
@@ -33,8 +33,14 @@ impl World<'_> {
         if let Some(thread) = spawn.thread {
             params.insert("thread".to_owned(), thread.into());
         }
+        let mut missing = None;
         for (name, value) in &spawn.params {
-            params.insert(name.clone(), value.clone());
+            let mut value = value.clone();
+            self.fill_in(&mut value, &mut missing);
+            params.insert(name.clone(), value);
+        }
+        if let Some(missing) = missing {
+            return self.unable(run, &missing);
         }
         self.call(
             run,
@@ -107,15 +113,24 @@ impl World<'_> {
         true
     }
 
-    /// `"$r1"` stands for the session key of the run so named.
+    /// `"$r1"` stands for the session key of the run so named, `"$r1.sessionId"` for its id.
     fn fill_in(&self, value: &mut Value, missing: &mut Option<String>) {
         match value {
             Value::String(text) => {
                 let Some(name) = text.strip_prefix('$') else {
                     return;
                 };
-                match self.session(&SessionRef(name.to_owned())) {
-                    Some(key) => *text = key.as_str().to_owned(),
+                let (name, wants_id) = match name.strip_suffix(".sessionId") {
+                    Some(name) => (name, true),
+                    None => (name, false),
+                };
+                let key = self.session(&SessionRef(name.to_owned()));
+                let found = match (key, wants_id) {
+                    (Some(key), true) => self.session_id(&key),
+                    (key, _) => key.map(|key| key.as_str().to_owned()),
+                };
+                match found {
+                    Some(found) => *text = found,
                     None => *missing = Some(name.to_owned()),
                 }
             }
@@ -131,6 +146,17 @@ impl World<'_> {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => (),
         }
+    }
+
+    /// The id under which the last run of a session was asked for.
+    fn session_id(&self, key: &SessionKey) -> Option<String> {
+        let mut entries = self.trace.entries.iter().rev();
+        entries.find_map(|entry| match &entry.what {
+            What::Effect(Effect::StartRun(start)) if start.session_key == *key => {
+                Some(start.session_id.as_str().to_owned())
+            }
+            What::Effect(_) | What::Stimulus(_) | What::World(_) => None,
+        })
     }
 
     /// What a script asks for cannot be asked for; it goes on.

@@ -50,6 +50,15 @@ pub struct SubagentsConfig {
     /// How many children of one session may run at a time.
     #[serde(deserialize_with = "number::children")]
     pub max_children_per_agent: Option<u32>,
+    /// How many runs of children are at work at a time; the others wait.
+    #[serde(deserialize_with = "number::at_least_one")]
+    pub max_concurrent: Option<u32>,
+    /// How long a child's run may take where the spawn does not say; 0 is no limit.
+    pub run_timeout_seconds: Option<u64>,
+    /// The agents that a spawn may name; `*` is every one.
+    pub allow_agents: Option<Vec<AgentId>>,
+    /// Whether a spawn has to name one.
+    pub require_agent_id: Option<bool>,
     /// How long children of one run are kept after it ended; 0 is for ever.
     pub archive_after_minutes: Option<u64>,
     /// The model of children of this agent that are asked for without one.

@@ -12,6 +12,7 @@ mod number;
 mod problems;
 mod reset;
 mod session;
+mod spawn;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub use self::maintenance::MaintenanceConfig;
 pub use self::messages::{DropPolicy, MessagesConfig, QueueConfig, QueueMode};
 pub use self::reset::{ResetByType, ResetConfig, ResetLevels, ResetMode, ResetPolicy};
 pub use self::session::{DmScope, ExchangeConfig, SessionConfig};
+pub use self::spawn::{AcpConfig, listed};
 pub use self::tools::{AgentToAgent, SessionTools, ToolsConfig};
 use crate::id::ChannelId;
 use crate::profile::{Dials, LegacyKeys};
@@ -47,6 +49,8 @@ pub struct Config {
     pub messages: MessagesConfig,
     /// Agents' tools.
     pub tools: ToolsConfig,
+    /// Agents behind a protocol of their own.
+    pub acp: AcpConfig,
 }
 
 /// Why a configuration was not understood.

@@ -35,8 +35,8 @@ use crate::channel::Channel;
 use crate::config::Config;
 use crate::effect::Effect;
 use crate::id::{
-    CallId, ChannelId, ConversationId, DeliveryId, Marker, MessageId, RequestId, RunId, SessionKey,
-    SteerId, Text, ThreadId,
+    AgentId, CallId, ChannelId, ConversationId, DeliveryId, Marker, MessageId, RequestId, RunId,
+    SessionKey, SteerId, Text, ThreadId,
 };
 use crate::key::Naming;
 use crate::profile::Profile;
@@ -77,6 +77,8 @@ pub struct Facts {
     pub calendar: Option<Calendar>,
     /// The channels it was opened with.
     pub channels: FxHashMap<ChannelId, Channel>,
+    /// The agents it was opened with, the default one first.
+    pub agents: Vec<AgentId>,
     /// What session keys are read by.
     pub naming: Naming,
     /// How many lives it has begun.
@@ -173,6 +175,7 @@ impl Facts {
             config: Config::default(),
             calendar: None,
             channels: FxHashMap::default(),
+            agents: Vec::new(),
             naming: Naming::default(),
             lives: 0,
             healing: false,
@@ -345,10 +348,19 @@ impl Facts {
                 .collect();
             self.naming = Naming::of(&open.agents, open.channels.iter());
         }
+        if self.agents != *open.agents {
+            self.agents = open.agents.to_vec();
+        }
         self.on_binding_life();
         if self.lives == 1 {
             self.read_stored(open);
         }
+    }
+
+    /// The spawn that a request for a thread belongs to, as far as can be seen.
+    pub fn spawn_of_thread(&self, request: &RequestId) -> Option<(&CallId, &CallFacts)> {
+        let (_, call) = self.threads_asked.get(request)?;
+        self.calls.get_key_value(call.as_ref()?)
     }
 
     /// The channel of an address, if the gateway is joined to it.

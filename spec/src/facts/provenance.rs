@@ -202,10 +202,10 @@ impl Facts {
         {
             return Role::Event(run.clone());
         }
-        // A text sent from the session itself comes back to it with the news of its end.
+        // What a session sent or asked for itself comes back to it with the news of its end.
         let answer = call.answer.as_ref().and_then(|answer| answer.get("runId"));
         if let Some(run) = answer.and_then(|run| run.as_str())
-            && call.method == "sessions_send"
+            && matches!(call.method.as_str(), "sessions_send" | "sessions_spawn")
             && call.session.as_ref() == Some(key)
         {
             return Role::Event(run.into());

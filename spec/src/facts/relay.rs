@@ -125,6 +125,7 @@ impl Facts {
         let since = (self.index, self.now);
         match &run.role {
             Role::Child(call) => {
+                self.note_cleanup(call, &run.key);
                 self.owe_completion(&ended.run, call, &run, outcome, since);
                 // What a run said before it failed is no answer; its failure is told.
                 let unfit = silent || outcome != Outcome::Ok;
@@ -154,6 +155,16 @@ impl Facts {
         }
     }
 
+    /// A child that was to be deleted afterwards may be, from now on.
+    fn note_cleanup(&mut self, call: &CallId, key: &SessionKey) {
+        let call = self.calls.get(call);
+        if call.is_some_and(|call| call.text("cleanup") == Some("delete"))
+            && let Some(session) = self.sessions.get_mut(key)
+        {
+            session.uncertain = true;
+        }
+    }
+
     fn owe_completion(
         &mut self,
         id: &RunId,
@@ -169,7 +180,7 @@ impl Facts {
         let silent = self.profile.dials.no_reply == NoReply::Silent
             && outcome == Outcome::Ok
             && run.words.is_empty();
-        if refused || silent || call.by == Caller::Plugin {
+        if refused || silent || call.by == Caller::Plugin || !call.wants_completion() {
             return;
         }
         let completion = Completion {

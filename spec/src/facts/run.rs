@@ -127,6 +127,17 @@ impl CallFacts {
         matches!(self.status(), Some("accepted" | "ok"))
     }
 
+    /// Whether a spawn asks that anybody be told of its end.
+    pub fn wants_completion(&self) -> bool {
+        let given = |name: &str| self.params.get(name).and_then(Value::as_bool);
+        let person = given("notifyUserOnComplete") == Some(true);
+        match (given("expectsCompletionMessage"), given("notifyParent")) {
+            (Some(false), _) => false,
+            (Some(true) | None, Some(false)) => person,
+            (Some(true) | None, Some(true) | None) => true,
+        }
+    }
+
     /// A text parameter.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.params.get(name)?.as_str()

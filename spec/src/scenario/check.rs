@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fixture::reword;
 use super::position::{Part, escape};
 use super::step::StepNumber;
-use super::{Action, Expectation, Fault, Scenario, SendTo, SessionRef, Verb, Where};
+use super::{Action, Expectation, Fault, Scenario, SendTo, SessionRef, Spawn, Verb, Where};
 use crate::calendar::{Calendar, CalendarError};
 use crate::id::Marker;
 use crate::profile::Profile;
@@ -310,12 +310,11 @@ impl<'a> Check<'a> {
         for (index, action) in script.iter().enumerate() {
             let at = format!("{at}/{index}");
             match action {
-                Action::Spawn(spawn) => {
-                    self.names_once(format!("{at}/spawn/as"), &spawn.name);
-                    self.script(
-                        &format!("{at}/spawn/agent"),
-                        spawn.agent.as_deref().unwrap_or_default(),
-                    );
+                Action::Spawn(spawn) => self.spawn(&format!("{at}/spawn"), spawn),
+                Action::Spawns(spawns) => {
+                    for (index, spawn) in spawns.iter().enumerate() {
+                        self.spawn(&format!("{at}/spawns/{index}"), spawn);
+                    }
                 }
                 Action::Send(send) => {
                     self.names_once(format!("{at}/send/as"), &send.name);
@@ -336,6 +335,12 @@ impl<'a> Check<'a> {
                 | Action::Stay(_) => (),
             }
         }
+    }
+
+    fn spawn(&mut self, at: &str, spawn: &Spawn) {
+        self.names_once(format!("{at}/as"), &spawn.name);
+        let script = spawn.agent.as_deref().unwrap_or_default();
+        self.script(&format!("{at}/agent"), script);
     }
 
     fn expectation(&mut self, at: &str, what: &Expectation) {

@@ -17,6 +17,8 @@ use crate::time::Span;
 pub enum Action {
     /// Calls `sessions_spawn`.
     Spawn(Spawn),
+    /// Calls `sessions_spawn` several times at once, and waits for the answer to the last call.
+    Spawns(Vec<Spawn>),
     /// Calls `sessions_send`.
     Send(SendText),
     /// Calls any other method.
@@ -59,7 +61,8 @@ pub struct Spawn {
     /// The agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
-    /// Further parameters, as they are.
+    /// Further parameters. A text of the form `"$r1.sessionId"` stands for the id of the session of
+    /// the run so named.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
     /// What the child does. With a script it ends by itself.
@@ -111,7 +114,8 @@ pub struct MethodCall {
     pub name: String,
     /// The method.
     pub method: String,
-    /// Its parameters. A text of the form `"$r1"` stands for the session key of the run so named.
+    /// Its parameters. A text of the form `"$r1"` stands for the session key of the run so named, and
+    /// `"$r1.sessionId"` for the id of that session.
     #[serde(default)]
     pub params: Map<String, Value>,
 }

@@ -1,6 +1,10 @@
 //! Wrong about children: what a refusal leaves, what a session without thread is, what lasts.
 
+mod agents;
+mod asked;
 mod headless;
+mod limits;
+mod threads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +19,21 @@ use super::super::{Broken, Meddler, deciding, meddled};
 use crate::reference::Decisions;
 
 pub(super) fn gateways() -> Vec<Broken> {
-    let mut gateways = vec![
+    let families = [
+        refusals(),
+        lasting(),
+        asked::gateways(),
+        agents::gateways(),
+        headless::gateways(),
+        threads::gateways(),
+        limits::gateways(),
+    ];
+    families.into_iter().flatten().collect()
+}
+
+/// About what a refusal leaves, and what is a session.
+fn refusals() -> Vec<Broken> {
+    vec![
         Broken {
             id: "refusal-after-start",
             rule: "spawn.refusal-leaves-nothing",
@@ -44,6 +62,12 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "Whoever spawned a session is not told the key to reach it by.",
             build: meddled::<NoKey>,
         },
+    ]
+}
+
+/// About what comes about as a whole, and what lasts.
+fn lasting() -> Vec<Broken> {
+    vec![
         Broken {
             id: "binds-the-chat-for-want-of-a-thread",
             rule: "spawn.thread-atomic",
@@ -72,9 +96,7 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "Everything is kept in memory, and nothing outlives the process.",
             build: meddled::<WritesNothing>,
         },
-    ];
-    gateways.extend(headless::gateways());
-    gateways
+    ]
 }
 
 /// The call, where it is a spawn.

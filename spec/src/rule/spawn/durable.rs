@@ -125,7 +125,9 @@ impl Durable {
                 continue;
             };
             let session = facts.sessions.get(&child);
-            if session.is_some_and(|session| session.deleted || session.told_to_forget) {
+            if session.is_some_and(|session| {
+                session.deleted || session.told_to_forget || session.uncertain
+            }) {
                 continue;
             }
             sink.fail(

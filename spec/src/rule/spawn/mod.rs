@@ -1,13 +1,23 @@
 //! Spawned children: what is refused leaves nothing, what is accepted lasts, and a session needs no
 //! thread.
 
+mod agents;
 pub(super) mod asked;
 mod atomic;
+mod children;
 mod durable;
 mod headless;
+mod helps;
+mod ignored;
+mod limits;
+mod mode;
+mod one_shot;
 mod refusal;
+mod slots;
 #[cfg(test)]
 mod tests;
+mod threads;
+mod wrong;
 
 use self::asked::{Asked, words};
 use super::{Checker, Keyword, Kind, Rule, Sink};
@@ -17,7 +27,14 @@ use crate::profile::{Family, Permission};
 use crate::trace::{Entry, What};
 
 pub(super) fn rules() -> Vec<Rule> {
-    let rules = [refused(), headless(), lasting()];
+    let rules = [
+        refused(),
+        parameters(),
+        headless(),
+        threaded(),
+        lasting(),
+        limited(),
+    ];
     rules.into_iter().flatten().collect()
 }
 
@@ -46,6 +63,163 @@ fn refused() -> Vec<Rule> {
             &["session_without_thread"],
             &[Kind::Answer],
             || Box::new(WithoutThread),
+        ),
+    ]
+}
+
+fn parameters() -> Vec<Rule> {
+    vec![
+        rule(
+            "spawn.nothing-ignored",
+            "No parameter is silently ignored: it has its effect or is refused by name.",
+            &["I-19", "SV-011", "SV-020"],
+            &[
+                "acp_params",
+                "acp_limits",
+                "session_cleanup",
+                "context_default",
+            ],
+            &[
+                Kind::StartRun,
+                Kind::SteerRun,
+                Kind::CancelRun,
+                Kind::Answer,
+                Kind::RunStarted,
+                Kind::RunProgress,
+                Kind::RunEnded,
+                Kind::Posted,
+                Kind::Crashed,
+                Kind::Rest,
+            ],
+            || Box::new(ignored::Ignored::default()),
+        ),
+        Rule {
+            keyword: Keyword::Should,
+            ..rule(
+                "spawn.refusal-helps",
+                "A refusal names the parameter and an alternative that works on this channel.",
+                &["R1.1", "S-7", "SV-004", "SV-012"],
+                &["acp_params", "session_cleanup", "spawn_threads_default"],
+                &[Kind::Answer],
+                || Box::new(helps::Helps),
+            )
+        },
+        rule(
+            "spawn.mode-resolved",
+            "Where the policy does not inject, the given mode wins; else a thread gives `session`; \
+             else it is `run`.",
+            &["S-4"],
+            &[],
+            &[Kind::Answer],
+            || Box::new(mode::Resolved),
+        ),
+    ]
+}
+
+fn threaded() -> Vec<Rule> {
+    vec![
+        rule(
+            "spawn.thread-needs-channel",
+            "`thread: true` on a channel or account that can't bind is refused clearly.",
+            &["R1.1", "R3.5", "SV-004"],
+            &[],
+            &[Kind::OpenThread, Kind::Answer],
+            || Box::new(threads::NeedsChannel),
+        ),
+        rule(
+            "spawn.thread-opt-in",
+            "Without the opt-in (`spawnSubagentSessions`), or with bindings disabled, a threaded \
+             spawn is refused by name.",
+            &["R3.2", "S-30"],
+            &["spawn_threads_default"],
+            &[Kind::Open, Kind::ConfigChanged, Kind::Answer],
+            || Box::new(threads::OptIn::default()),
+        ),
+        rule(
+            "spawn.thread-explicit",
+            "Explicit `thread: true` without any policy works as ever: where the place can be bound \
+             and spawns may ask for it, the thread is opened in the conversation that asked.",
+            &["R2.5", "SV-009"],
+            &["spawn_threads_default"],
+            &[
+                Kind::Open,
+                Kind::ConfigChanged,
+                Kind::Inbound,
+                Kind::ThreadOpened,
+                Kind::OpenThread,
+                Kind::Answer,
+            ],
+            || Box::new(threads::Explicit::default()),
+        ),
+        rule(
+            "spawn.run-is-one-shot",
+            "Run mode ends with its run, whatever `thread` says; its binding ends after the \
+             completion was told.",
+            &["R1.4", "SV-022", "SV-026"],
+            &[],
+            &[
+                Kind::Inbound,
+                Kind::Answer,
+                Kind::StartRun,
+                Kind::RunEnded,
+                Kind::Crashed,
+            ],
+            || Box::new(one_shot::OneShot::default()),
+        ),
+    ]
+}
+
+fn limited() -> Vec<Rule> {
+    vec![
+        rule(
+            "spawn.limits-hold",
+            "Limits of depth, children and runs at work hold, also for spawns in flight together.",
+            &["S-9", "S-13", "S-47", "I-24", "NO-012"],
+            &[
+                "max_spawn_depth",
+                "max_children",
+                "concurrency_of",
+                "acp_limits",
+            ],
+            &[
+                Kind::Open,
+                Kind::ConfigChanged,
+                Kind::StartRun,
+                Kind::Answer,
+            ],
+            || Box::new(limits::Limits::default()),
+        ),
+        rule(
+            "spawn.slots-freed",
+            "Every terminal path frees its slot; runs that ended, or that nobody knows any more, \
+             don't count.",
+            &["I-24", "NO-011", "NO-013"],
+            &["max_children", "concurrency_of", "acp_limits"],
+            &[
+                Kind::Open,
+                Kind::ConfigChanged,
+                Kind::Call,
+                Kind::Answer,
+                Kind::StartRun,
+                Kind::Crashed,
+                Kind::Rest,
+                Kind::RunEnded,
+                Kind::Inbound,
+            ],
+            || Box::new(slots::Slots::default()),
+        ),
+        rule(
+            "spawn.agent-allowed",
+            "The target agent must be there, and allowed for the requester.",
+            &["S-8", "S-14", "S-15", "S-16", "S-34"],
+            &["own_agent"],
+            &[
+                Kind::Open,
+                Kind::ConfigChanged,
+                Kind::StartRun,
+                Kind::Answer,
+            ],
+            || Box::new(agents::Agents::default()),
         ),
     ]
 }

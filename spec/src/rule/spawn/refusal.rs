@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::{Checker, Sink};
 use super::asked::{child_key, is_refused, names, words};
+use super::children::most_children;
 use crate::effect::{Answer, Effect, Memory, StartRun};
 use crate::facts::{CallFacts, Facts, Role, RunState};
 use crate::id::{CallId, RunId, SessionKey};
@@ -166,13 +167,7 @@ impl Refusal {
         facts: &Facts,
         sink: &mut Sink,
     ) {
-        let configured = facts
-            .config
-            .agents
-            .defaults
-            .subagents
-            .max_children_per_agent;
-        let max = configured.unwrap_or(facts.profile.dials.max_children) as usize;
+        let max = most_children(call, facts);
         let of_session = |other: &&CallFacts| {
             other.method == "sessions_spawn" && other.session == call.session && !is_refused(other)
         };

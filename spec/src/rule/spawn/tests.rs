@@ -1,5 +1,9 @@
 //! Spawns by the hand-made trace.
 
+mod limits;
+mod parameters;
+mod threads;
+
 use serde_json::{Value, json};
 
 use crate::address::Address;

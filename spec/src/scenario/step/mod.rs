@@ -352,11 +352,18 @@ impl Verb {
 
 fn collect_script_names(script: &[Action], names: &mut Vec<Marker>) {
     for action in script {
+        if let Action::Spawns(spawns) = action {
+            for spawn in spawns {
+                names.push(Marker::from(spawn.name.as_str()));
+                collect_script_names(spawn.agent.as_deref().unwrap_or_default(), names);
+            }
+        }
         let (name, agent) = match action {
             Action::Spawn(spawn) => (&spawn.name, &spawn.agent),
             Action::Send(send) => (&send.name, &send.agent),
             Action::Call(call) => (&call.name, &None),
-            Action::Wait(_)
+            Action::Spawns(_)
+            | Action::Wait(_)
             | Action::Progress(_)
             | Action::Recall(_)
             | Action::Reword(_)
