@@ -106,9 +106,12 @@ fn message(gateway: &mut Reference, now: Time, number: usize, at: Address, out: 
     };
     out.clear();
     let Ok(()) = gateway.handle(now, &[Stimulus::Inbound(inbound)], out);
-    let run = out.iter().find_map(|effect| match effect {
-        Effect::StartRun(start) => Some(start.run.clone()),
-        _ => None,
+    let run = out.iter().find_map(|effect| {
+        if let Effect::StartRun(start) = effect {
+            Some(start.run.clone())
+        } else {
+            None
+        }
     });
     let run = run.expect("a message is worked on at once");
     let started = Stimulus::RunStarted(RunStarted {

@@ -7,6 +7,8 @@
 //! Time does not go backwards: the seam promises that, so a clock that is set back is one that
 //! stands still.
 
+mod list;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use serde_json::json;
 
+use self::list::{End, List, Row};
 use super::state::Purpose;
 use super::{Reference, journal};
 
@@ -33,7 +36,7 @@ const IDLE: Span = Span::mins(10);
 const AGE: Span = Span::mins(45);
 
 /// Something that happens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Happens {
     /// A place is bound to a session, by a person or the system.
     Binds(usize, usize, Option<usize>),
@@ -102,165 +105,6 @@ fn key(index: usize) -> SessionKey {
 
 fn person(index: usize) -> Text {
     ["carol", "dave"][index].into()
-}
-
-/// A binding in the list.
-#[derive(Clone, Debug, PartialEq)]
-struct Row {
-    name: u64,
-    at: usize,
-    key: usize,
-    by: Option<usize>,
-    bound: Time,
-    touched: Time,
-    idle: Option<Span>,
-    age: Option<Span>,
-}
-
-impl Row {
-    fn lapse(&self, now: Time) -> Option<UnboundBecause> {
-        let idle = self.idle.map(|idle| self.touched + idle);
-        let age = self.age.map(|age| self.bound + age);
-        let by_age = |age: Time| idle.is_none_or(|idle| age < idle);
-        match (idle, age) {
-            (_, Some(age)) if by_age(age) && age <= now => Some(UnboundBecause::MaxAge),
-            (Some(idle), _) if idle <= now && age.is_none_or(|age| idle <= age) => {
-                Some(UnboundBecause::Idle)
-            }
-            (_, _) => None,
-        }
-    }
-}
-
-type End = (usize, usize, UnboundBecause);
-
-/// The list.
-#[derive(Default)]
-struct List {
-    rows: Vec<Row>,
-    names: u64,
-    ends: Vec<End>,
-    now: Time,
-    /// The binding that a probe was asked for, and where.
-    looking: Option<(usize, u64)>,
-}
-
-impl List {
-    fn at(&self, at: usize) -> Option<&Row> {
-        self.rows.iter().find(|row| row.at == at)
-    }
-
-    fn end(&mut self, name: u64, reason: UnboundBecause) {
-        if let Some(index) = self.rows.iter().position(|row| row.name == name) {
-            let row = self.rows.remove(index);
-            self.ends.push((row.at, row.key, reason));
-        }
-    }
-
-    /// Whoever looks a place up finds what lapsed.
-    fn look_up(&mut self, at: usize) -> Option<u64> {
-        let row = self.at(at)?;
-        let name = row.name;
-        if let Some(reason) = row.lapse(self.now) {
-            self.end(name, reason);
-            return None;
-        }
-        Some(name)
-    }
-
-    fn row(&mut self, name: u64) -> Option<&mut Row> {
-        self.rows.iter_mut().find(|row| row.name == name)
-    }
-
-    fn binds(&mut self, at: usize, key: usize, by: Option<usize>) {
-        if let Some(old) = self.at(at).map(|row| row.name) {
-            self.end(old, UnboundBecause::Replaced);
-        }
-        self.names += 1;
-        self.rows.push(Row {
-            name: self.names,
-            at,
-            key,
-            by,
-            bound: self.now,
-            touched: self.now,
-            idle: Some(IDLE),
-            age: Some(AGE),
-        });
-    }
-
-    fn says(&mut self, at: usize, heard: bool) {
-        let found = self.look_up(at);
-        let now = self.now;
-        if let Some(row) = found.and_then(|name| self.row(name))
-            && heard
-        {
-            row.touched = now;
-        }
-    }
-
-    fn commands(&mut self, at: usize, who: usize, what: &str) {
-        let found = self.look_up(at);
-        let Some(row) = found.and_then(|name| self.row(name)) else {
-            return;
-        };
-        let (name, key) = (row.name, row.key);
-        if row.by.is_some_and(|by| by != who) {
-            return;
-        }
-        let (idle, age) = match what {
-            "/unfocus" => return self.end(name, UnboundBecause::Unfocus),
-            "/session idle 5m" => (Some(Some(Span::mins(5))), None),
-            "/session idle off" => (Some(None), None),
-            "/session max-age 20m" => (None, Some(Some(Span::mins(20)))),
-            "/session max-age off" => (None, Some(None)),
-            _ => return,
-        };
-        let now = self.now;
-        for row in &mut self.rows {
-            if row.key != key || row.at / 3 != at / 3 {
-                continue;
-            }
-            if let Some(idle) = idle {
-                row.idle = idle;
-                row.touched = now;
-            }
-            if let Some(age) = age {
-                row.age = age;
-            }
-        }
-    }
-
-    fn speaks(&mut self, at: usize, key: usize) {
-        let now = self.now;
-        let found = self.rows.iter_mut().find(|row| row.at == at);
-        if let Some(row) = found.filter(|row| row.key == key && row.lapse(now).is_none()) {
-            row.touched = now;
-        }
-    }
-
-    fn changes(&mut self, at: usize, state: ThreadState) {
-        let reason = match state {
-            ThreadState::Gone => UnboundBecause::ThreadGone,
-            ThreadState::Locked => UnboundBecause::ThreadLocked,
-            ThreadState::Archived => UnboundBecause::ThreadArchived,
-            ThreadState::Live | ThreadState::Unknown => return,
-        };
-        if let Some(name) = self.at(at).map(|row| row.name) {
-            self.end(name, reason);
-        }
-    }
-
-    fn sweeps(&mut self) {
-        let due: Vec<(u64, UnboundBecause)> = self
-            .rows
-            .iter()
-            .filter_map(|row| Some((row.name, row.lapse(self.now)?)))
-            .collect();
-        for (name, reason) in due {
-            self.end(name, reason);
-        }
-    }
 }
 
 /// The reference, and what it wrote and said.
@@ -365,7 +209,14 @@ impl Real {
                         *self.farewells.entry(at).or_default() += 1;
                     }
                 }
-                _ => (),
+                Effect::StartRun(_)
+                | Effect::SteerRun(_)
+                | Effect::CancelRun(_)
+                | Effect::OpenThread(_)
+                | Effect::Answer(_)
+                | Effect::Report(_)
+                | Effect::Drop(_)
+                | Effect::RefuseConfig(_) => (),
             }
         }
     }
@@ -427,79 +278,95 @@ fn play(steps: &[Happens]) -> Result<(), TestCaseError> {
     let (mut list, mut real) = (List::default(), Real::begin());
     for step in steps {
         let before = list.rows.clone();
-        let mut account = None;
-        match *step {
-            Happens::Binds(at, of, by) => {
-                account = Some(at / 3);
-                list.binds(at, of, by);
-                real.gateway.now = real.now;
-                let by = by.map(|who| person(who).as_str().into());
-                real.gateway.bind(place(at), key(of), by, None);
-                real.settle();
-            }
-            Happens::Says(at, who, heard) => {
-                account = Some(at / 3);
-                list.says(at, heard);
-                real.inbound(at, who, "hello", heard);
-            }
-            Happens::Commands(at, who, what) => {
-                account = Some(at / 3);
-                list.commands(at, who, what);
-                real.inbound(at, who, what, true);
-            }
-            Happens::Speaks(at, of) => {
-                account = Some(at / 3);
-                list.speaks(at, of);
-                real.speaks(at, of);
-            }
-            Happens::Looks(at) => {
-                if list.looking.is_none()
-                    && let Some(name) = list.at(at).map(|row| row.name)
-                {
-                    list.looking = Some((at, name));
-                    real.gateway.now = real.now;
-                    real.gateway.probe_after_refusal(&place(at));
-                    real.settle();
-                }
-            }
-            Happens::Finds(state) => {
-                if let (Some((at, name)), Some(request)) = (list.looking.take(), real.probe.take())
-                {
-                    if list.at(at).map(|row| row.name) == Some(name) {
-                        list.changes(at, state);
-                    }
-                    real.told(Stimulus::ThreadProbed(ThreadProbed { request, state }));
-                }
-            }
-            Happens::Changes(at, state) => {
-                account = Some(at / 3);
-                list.changes(at, state);
-                let at = place(at);
-                real.told(Stimulus::ThreadChanged(ThreadChanged { at, state }));
-            }
-            Happens::Passes(seconds) => {
-                let until = real.now + Span::secs(seconds);
-                while let Some(at) = real.gateway.wake_at().filter(|at| *at <= until) {
-                    real.now = real.now.max(at);
-                    list.now = real.now;
-                    let tick = real.gateway.tick;
-                    real.told(Stimulus::Wake {});
-                    if real.gateway.tick != tick {
-                        list.sweeps();
-                    }
-                }
-                real.now = until;
-                list.now = until;
-            }
-            Happens::Restarts(clean) => {
-                list.looking = None;
-                real.restart(clean);
-            }
-        }
+        let account = step.place().map(|at| at / 3);
+        happen(*step, &mut list, &mut real);
         agree(&mut list, &mut real, step)?;
         holds(&list, &real, &before, account)?;
     }
     Ok(())
+}
+
+impl Happens {
+    /// The place it concerns, where it concerns one alone.
+    fn place(&self) -> Option<usize> {
+        match *self {
+            Self::Binds(at, ..)
+            | Self::Says(at, ..)
+            | Self::Commands(at, ..)
+            | Self::Speaks(at, _)
+            | Self::Changes(at, _) => Some(at),
+            Self::Looks(_) | Self::Finds(_) | Self::Passes(_) | Self::Restarts(_) => None,
+        }
+    }
+}
+
+/// One thing happens to both.
+fn happen(step: Happens, list: &mut List, real: &mut Real) {
+    match step {
+        Happens::Binds(at, of, by) => {
+            list.binds(at, of, by);
+            real.gateway.now = real.now;
+            let by = by.map(|who| person(who).as_str().into());
+            real.gateway.bind(place(at), key(of), by, None);
+            real.settle();
+        }
+        Happens::Says(at, who, heard) => {
+            list.says(at, heard);
+            real.inbound(at, who, "hello", heard);
+        }
+        Happens::Commands(at, who, what) => {
+            list.commands(at, who, what);
+            real.inbound(at, who, what, true);
+        }
+        Happens::Speaks(at, of) => {
+            list.speaks(at, of);
+            real.speaks(at, of);
+        }
+        Happens::Looks(at) => {
+            if list.looking.is_none()
+                && let Some(name) = list.at(at).map(|row| row.name)
+            {
+                list.looking = Some((at, name));
+                real.gateway.now = real.now;
+                real.gateway.probe_after_refusal(&place(at));
+                real.settle();
+            }
+        }
+        Happens::Finds(state) => {
+            if let (Some((at, name)), Some(request)) = (list.looking.take(), real.probe.take()) {
+                if list.at(at).map(|row| row.name) == Some(name) {
+                    list.changes(at, state);
+                }
+                real.told(Stimulus::ThreadProbed(ThreadProbed { request, state }));
+            }
+        }
+        Happens::Changes(at, state) => {
+            list.changes(at, state);
+            let at = place(at);
+            real.told(Stimulus::ThreadChanged(ThreadChanged { at, state }));
+        }
+        Happens::Passes(seconds) => passes(Span::secs(seconds), list, real),
+        Happens::Restarts(clean) => {
+            list.looking = None;
+            real.restart(clean);
+        }
+    }
+}
+
+/// Time passes, and the gateway wakes whenever it wants to.
+fn passes(span: Span, list: &mut List, real: &mut Real) {
+    let until = real.now + span;
+    while let Some(at) = real.gateway.wake_at().filter(|at| *at <= until) {
+        real.now = real.now.max(at);
+        list.now = real.now;
+        let tick = real.gateway.tick;
+        real.told(Stimulus::Wake {});
+        if real.gateway.tick != tick {
+            list.sweeps();
+        }
+    }
+    real.now = until;
+    list.now = until;
 }
 
 /// Both say the same of what is bound, and of every end since the last step.

@@ -8,6 +8,13 @@ use super::{Broken, binding};
 use crate::reference::{BindingDecisions, Commanded, Obeys};
 
 pub(super) fn gateways() -> Vec<Broken> {
+    let mut all = wrong_about_focus();
+    all.extend(wrong_about_limits());
+    all.extend(wrong_about_who_hears());
+    all
+}
+
+fn wrong_about_focus() -> Vec<Broken> {
     vec![
         Broken {
             id: "focus-binds-nothing",
@@ -37,6 +44,11 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "`/agents` tells of runs only.",
             build: binding::<AgentsHidesBindings>,
         },
+    ]
+}
+
+fn wrong_about_limits() -> Vec<Broken> {
+    vec![
         Broken {
             id: "limit-stays-here",
             rule: "binding.limits-by-command",
@@ -65,6 +77,11 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "A binding made by a spawn can be changed by nobody.",
             build: binding::<NobodyChangesTheSystems>,
         },
+    ]
+}
+
+fn wrong_about_who_hears() -> Vec<Broken> {
+    vec![
         Broken {
             id: "agent-gets-the-command",
             rule: "binding.command-bypass",

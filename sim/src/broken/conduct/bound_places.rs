@@ -10,6 +10,12 @@ use super::{Broken, binding, deciding};
 use crate::reference::{Asker, BindingDecisions, Cause, Decisions, Output, Right};
 
 pub(super) fn gateways() -> Vec<Broken> {
+    let mut all = wrong_about_targets();
+    all.extend(wrong_about_addresses());
+    all
+}
+
+fn wrong_about_targets() -> Vec<Broken> {
     vec![
         Broken {
             id: "suffix-on-a-bound-key",
@@ -60,6 +66,11 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "What a probe finds ends whatever is bound there when the answer comes.",
             build: deciding::<OldProbeEndsANewBinding>,
         },
+    ]
+}
+
+fn wrong_about_addresses() -> Vec<Broken> {
+    vec![
         Broken {
             id: "reply-by-the-default-account",
             rule: "routing.same-place",
