@@ -15,7 +15,10 @@ impl Reference {
             return true;
         };
         let requester = self.requester_of(run);
-        let working = |run: &&Run| run.state != Progress::Queued && self.is_limited(run);
+        // A refused start that waits for another attempt keeps its place.
+        let at_work = |run: &Run| run.state != Progress::Queued || run.starts > 0;
+        let working =
+            |other: &&Run| other.number != number && at_work(other) && self.is_limited(other);
         let (mut of_requester, mut of_all) = (0, 0);
         for other in self.state.runs.values().filter(working) {
             of_all += 1;

@@ -129,8 +129,7 @@ impl Checker for IntroNames {
         let to = &deliver.to;
         let bound = facts.binding_at(to);
         let fresh = bound.is_some_and(|(_, binding)| binding.made.1 == entry.at);
-        let for_a_spawn = bound.is_none() && facts.opens_for_a_spawn(to);
-        if !fresh && !for_a_spawn {
+        if !(fresh || bound.is_none() && facts.opens_for_a_spawn(to)) {
             return;
         }
         let text = deliver.text.clone();
