@@ -4,6 +4,7 @@
 use moorline_spec::address::Place;
 use moorline_spec::id::{RunId, SessionKey, Text};
 use moorline_spec::time::Time;
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use super::record;
@@ -11,7 +12,7 @@ use super::state::{Binding, Debt, Failure, Post, Progress, Run, Seen, Session, S
 use super::transcript::Line;
 
 /// Something that has to be written down before anything else happens.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Dirty {
     Life,
     Session(SessionKey),
@@ -52,17 +53,31 @@ enum Change {
     Failure(Failure),
 }
 
+/// Among so many things one is found by looking at each.
+const FEW: usize = 16;
+
 /// What is to be written with the next record.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     dirty: Vec<Dirty>,
+    /// The same as a set, once there are many: a pass of the sweep may change thousands of things.
+    many: FxHashSet<Dirty>,
     buffer: Vec<u8>,
 }
 
 impl Journal {
     /// Notes that something changed.
     pub(super) fn note(&mut self, dirty: Dirty) {
-        if !self.dirty.contains(&dirty) {
+        if self.dirty.len() < FEW {
+            if !self.dirty.contains(&dirty) {
+                self.dirty.push(dirty);
+            }
+            return;
+        }
+        if self.many.is_empty() {
+            self.many.extend(self.dirty.iter().cloned());
+        }
+        if self.many.insert(dirty.clone()) {
             self.dirty.push(dirty);
         }
     }
@@ -70,6 +85,7 @@ impl Journal {
     /// Sets aside what is to be written of touches.
     pub(super) fn without_touches(&mut self) -> Vec<Dirty> {
         let is_touch = |dirty: &Dirty| matches!(dirty, Dirty::Touch(_));
+        self.many.clear();
         let (apart, rest) = self.dirty.drain(..).partition(is_touch);
         self.dirty = rest;
         apart
@@ -80,6 +96,7 @@ impl Journal {
         if self.dirty.is_empty() {
             return None;
         }
+        self.many.clear();
         let mut dirty = std::mem::take(&mut self.dirty);
         self.buffer.clear();
         self.buffer.push(b'[');
