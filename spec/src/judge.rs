@@ -103,6 +103,14 @@ impl Judge {
         verdicts.collect()
     }
 
+    /// A verdict for each rule it judged on what was seen so far, where more may follow: what is
+    /// owed at that moment is not held against anybody.
+    pub fn so_far(mut self) -> Vec<(&'static Rule, Verdict)> {
+        let seats = self.seats.iter_mut().flatten();
+        let verdicts = seats.map(|seat| (seat.rule, std::mem::take(&mut seat.sink).verdict(false)));
+        verdicts.collect()
+    }
+
     /// The verdicts on a trace that is there already.
     pub fn of(profile: &Profile, trace: &Trace) -> Vec<(&'static Rule, Verdict)> {
         let mut judge = Self::new(profile);

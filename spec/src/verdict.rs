@@ -56,6 +56,14 @@ pub struct Debt {
 }
 
 impl Verdict {
+    /// What broke the rule, if it was broken.
+    pub fn breach(&self) -> Option<&Breach> {
+        match self {
+            Self::Fail(breach) => Some(breach),
+            Self::Pass { .. } | Self::Inconclusive { .. } | Self::Inapplicable { .. } => None,
+        }
+    }
+
     /// The verdict of a checker that saw no breach.
     pub fn from_witnesses(witnessed: u64) -> Self {
         match witnessed {

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use crate::fixtures::{self, Named};
 use crate::gate::Gate;
 use crate::nearest::did_you_mean;
+use crate::report::KnownFailures;
 
 /// What a run is about.
 pub(super) struct Selection {
@@ -57,10 +58,26 @@ pub(super) fn profile(name: Option<&str>) -> Result<Option<Profile>, Failure> {
         let words = format!("there is no profile and no file {name:?}{help}");
         return Err(Failure::Usage(words));
     }
+    profile_in(path).map(Some)
+}
+
+/// The profile in a file.
+pub(super) fn profile_in(path: &Path) -> Result<Profile, Failure> {
     let text = fs::read_to_string(path).map_err(|error| Failure::File(path.to_owned(), error))?;
-    let profile = serde_json::from_str(&text)
-        .map_err(|error| Failure::Usage(format!("{name} is no profile: {error}")))?;
-    Ok(Some(profile))
+    serde_json::from_str(&text).map_err(|error| {
+        let words = error.to_string();
+        // Where it stands is said first, as everywhere.
+        let (what, _) = words.rsplit_once(" at line ").unwrap_or((&words, ""));
+        let (path, line, column) = (path.display(), error.line(), error.column());
+        Failure::Usage(format!("{path}:{line}:{column}: it is no profile: {what}"))
+    })
+}
+
+/// A list of known failures.
+pub(super) fn known_failures(path: &Path) -> Result<KnownFailures, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::File(path.to_owned(), error))?;
+    KnownFailures::read(path, &text)
+        .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))
 }
 
 /// The rule of that id.

@@ -1,13 +1,17 @@
 //! The command line. Each command writes to what it is given and says how it ends.
 
 mod bench;
+mod check;
 mod choose;
 mod demo;
 mod failure;
+mod merge;
 pub mod palette;
+mod profile;
 mod replay;
 mod rules;
 mod run;
+mod smoke;
 
 use std::io::{self, Write};
 use std::panic;
@@ -31,6 +35,7 @@ Examples:
   moorline demo                                    a leak, found and shown in under a second
   moorline run                                     judge the reference with every fixture
   moorline run --gateway \"python3 gateway.py\"      judge a gateway of yours
+  moorline smoke --gateway \"python3 gateway.py\"    what works already, and what to write next
   moorline run relay isolation                     two families only
   moorline run my/fixtures --json report.json      your own fixtures; the report as data too
   moorline replay relay/tells_the_dm               one story as a transcript, and its verdicts
@@ -53,6 +58,12 @@ enum Command {
     Run(RunArgs),
     /// Play one fixture and show its transcript, then the verdicts
     Replay(ReplayArgs),
+    /// Say what works in a gateway, and what to write next
+    Smoke(smoke::SmokeArgs),
+    /// Judge a log that was recorded while a gateway was at work
+    Check(check::CheckArgs),
+    /// Join the reports of parts that were played apart
+    Merge(merge::MergeArgs),
     /// List the rules
     Rules(RulesArgs),
     /// Show what a rule asks, where it comes from, and what puts it to the test
@@ -60,6 +71,9 @@ enum Command {
         /// The rule, such as `relay.once`
         rule: String,
     },
+    /// List, show and check profiles
+    #[command(subcommand)]
+    Profile(profile::ProfileCommand),
     /// Find a leak in a broken gateway and show it
     Demo,
     /// Measure what a gateway costs
@@ -121,7 +135,7 @@ struct RunArgs {
     /// Write the report as JSON to a file, or with `-` in place of the text
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write it in another form too: json, junit, github, markdown, sarif or badge, such as
+    /// Write it in another form too: json, junit, github, markdown, html, sarif or badge, such as
     /// `junit=report.xml`; `-` is the standard output. May be given several times
     #[arg(long = "report", value_name = "FORM=FILE", value_parser = report_file)]
     reports: Vec<ReportFile>,
@@ -131,6 +145,13 @@ struct RunArgs {
     /// Stop at the first fixture that fails
     #[arg(long)]
     fail_fast: bool,
+    /// A list of known failures, TOML or JSON: they do not fail the gate, and one that holds again
+    /// does
+    #[arg(long, value_name = "FILE")]
+    expect: Option<PathBuf>,
+    /// Write everything that fails as such a list, to be given reasons
+    #[arg(long, value_name = "FILE", conflicts_with = "expect")]
+    write_expect: Option<PathBuf>,
 }
 
 /// A form of a report, and where it goes.
@@ -237,6 +258,10 @@ fn obey(command: Command) -> Exit {
     let done = match command {
         Command::Run(args) => run::run(&mut out, &args),
         Command::Replay(args) => replay::replay(&mut out, &args),
+        Command::Smoke(args) => smoke::smoke(&mut out, &args),
+        Command::Profile(what) => profile::profile(&mut out, &what),
+        Command::Check(args) => check::check(&mut out, &args),
+        Command::Merge(args) => merge::merge_parts(&mut out, &args),
         Command::Rules(args) => rules::list(&mut out, &args),
         Command::Explain { rule } => rules::explain(&mut out, &rule),
         Command::Demo => demo::demo(&mut out),

@@ -1,6 +1,6 @@
 //! `moorline run`: the verdict.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,12 +8,17 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::failure::Failure;
-use super::{RunArgs, choose};
-use crate::report::{Account, Exit, Format, Report, gather, write_report};
+use super::{ReportFile, RunArgs, choose};
+use crate::report::{Account, Exit, Format, KnownFailures, Report, gather, write_report};
 
 pub(super) fn run(out: &mut impl Write, args: &RunArgs) -> Result<Exit, Failure> {
     let began = Instant::now();
     let selection = choose::selection(&args.what)?;
+    let known = args
+        .expect
+        .as_deref()
+        .map(choose::known_failures)
+        .transpose()?;
     let mut gate = choose::gate(&args.gateway)?;
     let mut account = Account::new(selection.rules, gate.options(), selection.only_named);
     let bar = bar(selection.fixtures.len() as u64);
@@ -28,26 +33,49 @@ pub(super) fn run(out: &mut impl Write, args: &RunArgs) -> Result<Exit, Failure>
     }
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
-    let report = gather(account, gate.report(), &gate.profile().name, seconds);
-    let json = args.json.iter().map(|path| (Format::Json, path));
-    let others = args.reports.iter().map(|file| (file.format, &file.path));
+    let mut report = gather(account, gate.report(), &gate.profile().name, seconds);
+    if let Some(known) = known {
+        let is_whole = args.shard.is_none() && !args.fail_fast;
+        known.apply(&mut report, is_whole);
+    }
+    if let Some(path) = &args.write_expect {
+        let known = KnownFailures::of(&report);
+        let failed = |error| Failure::File(path.clone(), error);
+        fs::write(path, known.to_text(path)).map_err(failed)?;
+    }
+    let json = args.json.iter().map(|path| ReportFile {
+        format: Format::Json,
+        path: path.clone(),
+    });
+    let files: Vec<ReportFile> = json.chain(args.reports.iter().cloned()).collect();
+    write_reports(out, &report, &files)?;
+    Ok(report.exit())
+}
+
+/// Writes a report in every form that was asked for, and for people unless one of these forms has
+/// the standard output.
+pub(super) fn write_reports(
+    out: &mut impl Write,
+    report: &Report,
+    files: &[ReportFile],
+) -> Result<(), Failure> {
     let mut is_taken = false;
-    for (format, path) in json.chain(others) {
+    for ReportFile { format, path } in files {
         if path.as_os_str() != "-" {
-            write_file(format, path, &report)?;
+            write_file(*format, path, report)?;
             continue;
         }
         // Annotations stand among other lines; every other form wants the output for itself.
-        if format != Format::Github && std::mem::replace(&mut is_taken, true) {
+        if *format != Format::Github && std::mem::replace(&mut is_taken, true) {
             let words = "only one report can have the standard output, which is named `-`";
             return Err(Failure::Usage(words.to_owned()));
         }
-        format.write(&report, out)?;
+        format.write(report, out)?;
     }
     if !is_taken {
-        write_report(out, &report)?;
+        write_report(out, report)?;
     }
-    Ok(report.exit())
+    Ok(())
 }
 
 fn write_file(format: Format, path: &Path, report: &Report) -> Result<(), Failure> {

@@ -8,8 +8,8 @@ use moorline_spec::trace::{Entry, Trace, What};
 use moorline_spec::verdict::{Breach, Verdict};
 
 use super::{
-    BreachReport, Exit, FixtureOutcome, FixtureReport, GatewayReport, LineReport, Overall,
-    PlaysReport, Report, RuleReport, Standing, UnmetReport, VERSION,
+    BreachReport, FixtureOutcome, FixtureReport, GatewayReport, LineReport, Overall, PlaysReport,
+    Report, RuleReport, Standing, StepReport, UnmetReport, VERSION,
 };
 use crate::fixtures::Named;
 use crate::gate::{Judgement, Outcome};
@@ -72,6 +72,8 @@ impl Account {
             broken: BTreeSet::new(),
             unmet: Vec::new(),
             why: None,
+            known: None,
+            steps: Vec::new(),
             replay: format!(
                 "moorline replay {}{}",
                 crate::gate::quoted(&named.called),
@@ -92,7 +94,12 @@ impl Account {
                 report.outcome = FixtureOutcome::Inapplicable;
                 report.why = Some(why.clone());
             }
-            Outcome::Played(judgement) => self.take_judgement(&mut report, named, judgement),
+            Outcome::Played(judgement) => {
+                self.take_judgement(&mut report, named, judgement);
+                if report.outcome == FixtureOutcome::Failed {
+                    report.steps = steps(&judgement.trace);
+                }
+            }
         }
         self.fixtures.push(report);
     }
@@ -191,6 +198,7 @@ fn breach_report(fixture: &FixtureReport, judged: &Judgement, breach: &Breach) -
         right: breach.right.clone(),
         lines: lines_around(&judged.trace, breach.entry),
         plays: judged.plays.map(|(failed, of)| PlaysReport { failed, of }),
+        known: None,
         replay: fixture.replay.clone(),
     }
 }
@@ -201,6 +209,18 @@ fn lines_around(trace: &Trace, entry: usize) -> Vec<LineReport> {
     let here = all.iter().position(|line| line.entry == entry).unwrap_or(0);
     let to = (here + LINES_AFTER + 1).min(all.len());
     all[here.saturating_sub(LINES_BEFORE)..to].to_vec()
+}
+
+/// Everything that was seen, records that were persisted apart.
+fn steps(trace: &Trace) -> Vec<StepReport> {
+    let entries = trace.entries.iter().enumerate();
+    let told = entries.filter(|(_, entry)| !matches!(entry.what, What::Effect(Effect::Persist(_))));
+    told.map(|(index, entry)| StepReport {
+        entry: index,
+        line: trace.transcript_line(index),
+        seen: entry.clone(),
+    })
+    .collect()
 }
 
 /// The lines of a transcript. Records that were persisted are left out, unless they are `kept`.
@@ -235,15 +255,9 @@ pub fn gather(mut account: Account, gateway: GatewayReport, profile: &str, secon
         exit_code: 0,
         rules: rules.collect(),
         fixtures: account.fixtures,
+        stale: Vec::new(),
         seconds,
     };
-    let exit = report.exit();
-    report.exit_code = exit.code();
-    report.verdict = match exit {
-        Exit::Conforms => Overall::Conforms,
-        Exit::Inconclusive => Overall::Inconclusive,
-        Exit::Undriven => Overall::Undriven,
-        Exit::DoesNotConform | Exit::Usage | Exit::OurFault => Overall::DoesNotConform,
-    };
+    report.sum_up();
     report
 }

@@ -3,6 +3,8 @@
 mod exit;
 mod formats;
 mod gather;
+mod known;
+mod merge;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,13 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use moorline_spec::profile::Family;
 use moorline_spec::scenario::Unmet;
 use moorline_spec::time::Time;
-use moorline_spec::trace::Rest;
+use moorline_spec::trace::{Entry, Rest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use exit::Exit;
 pub use formats::{Format, UnknownFormat};
 pub use gather::{Account, gather, lines};
+pub use known::{KnownFailures, WrongList};
+pub use merge::{NoParts, merge};
 pub use text::{write_lines, write_report};
 
 /// The version of the report's form.
@@ -41,6 +45,9 @@ pub struct Report {
     pub rules: Vec<RuleReport>,
     /// Every fixture that was selected.
     pub fixtures: Vec<FixtureReport>,
+    /// Failures that are listed as known, and are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<StaleReport>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -70,6 +77,21 @@ pub enum GatewayKind {
     Broken,
     /// A child process.
     Process,
+    /// Whoever wrote a log.
+    Log,
+}
+
+/// A failure that is listed as known, and is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StaleReport {
+    /// The rule that was to be broken, if the list names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The fixture that was to fail, if the list names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixture: Option<String>,
+    /// The reason that the list gives.
+    pub reason: String,
 }
 
 /// The word that sums a run up.
@@ -94,6 +116,8 @@ pub enum Standing {
     Pass,
     /// Broken.
     Fail,
+    /// Broken where that is known, and nowhere else.
+    Known,
     /// Broken, and it only says what should be.
     Warn,
     /// Never put to the test.
@@ -137,6 +161,9 @@ pub struct BreachReport {
     /// In how many of how many plays, where it was played again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plays: Option<PlaysReport>,
+    /// The reason that the list of known failures gives for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<String>,
     /// The command that shows it again.
     pub replay: String,
 }
@@ -184,8 +211,26 @@ pub struct FixtureReport {
     /// Why it was not played, or not to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The reason that the list of known failures gives for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<String>,
+    /// Everything that was seen in it, records that were persisted apart, where it failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepReport>,
     /// The command that shows it again.
     pub replay: String,
+}
+
+/// One thing that was seen: as people read it, and as data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StepReport {
+    /// The number of the entry.
+    pub entry: usize,
+    /// What it says.
+    pub line: String,
+    /// The entry.
+    #[serde(flatten)]
+    pub seen: Entry,
 }
 
 /// What came of a fixture.
@@ -196,6 +241,8 @@ pub enum FixtureOutcome {
     Passed,
     /// One was.
     Failed,
+    /// It failed only in what is known to fail.
+    Known,
     /// It says nothing about this gateway.
     Inapplicable,
     /// The implementation could not be driven.
@@ -217,6 +264,21 @@ pub struct UnmetReport {
     /// The transcript around that entry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<LineReport>,
+    /// The reason that the list of known failures gives for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<String>,
+}
+
+impl FixtureReport {
+    /// Whether it was played to its end.
+    pub fn is_played(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Whether the implementation could not be driven through it.
+    pub fn is_undriven(&self) -> bool {
+        !self.is_played() && self.outcome != FixtureOutcome::Inapplicable
+    }
 }
 
 impl UnmetReport {
@@ -227,6 +289,19 @@ impl UnmetReport {
             seen: unmet.seen.clone(),
             right: unmet.right.clone(),
             lines,
+            known: None,
+        }
+    }
+}
+
+impl Overall {
+    /// The word for how a command ends.
+    pub fn of(exit: Exit) -> Self {
+        match exit {
+            Exit::Conforms => Self::Conforms,
+            Exit::Inconclusive => Self::Inconclusive,
+            Exit::Undriven => Self::Undriven,
+            Exit::DoesNotConform | Exit::Usage | Exit::OurFault => Self::DoesNotConform,
         }
     }
 }
@@ -235,20 +310,27 @@ impl Report {
     /// How the command ends.
     pub fn exit(&self) -> Exit {
         let standing = |rule: &RuleReport| match rule.standing {
-            Standing::Pass | Standing::Warn | Standing::Inapplicable => Exit::Conforms,
+            Standing::Pass | Standing::Warn | Standing::Known | Standing::Inapplicable => {
+                Exit::Conforms
+            }
             Standing::Fail => Exit::DoesNotConform,
             Standing::Inconclusive => Exit::Inconclusive,
         };
         let outcome = |fixture: &FixtureReport| match fixture.outcome {
             FixtureOutcome::Undriven => Exit::Undriven,
-            FixtureOutcome::Failed if !fixture.unmet.is_empty() => Exit::DoesNotConform,
-            FixtureOutcome::Passed | FixtureOutcome::Failed | FixtureOutcome::Inapplicable => {
-                Exit::Conforms
+            FixtureOutcome::Failed if fixture.unmet.iter().any(|unmet| unmet.known.is_none()) => {
+                Exit::DoesNotConform
             }
+            FixtureOutcome::Passed
+            | FixtureOutcome::Failed
+            | FixtureOutcome::Known
+            | FixtureOutcome::Inapplicable => Exit::Conforms,
         };
         let rules = self.rules.iter().map(standing);
         let fixtures = self.fixtures.iter().map(outcome);
-        rules.chain(fixtures).fold(Exit::Conforms, Exit::or_worse)
+        let stale = self.stale.iter().map(|_| Exit::DoesNotConform);
+        let all = rules.chain(fixtures).chain(stale);
+        all.fold(Exit::Conforms, Exit::or_worse)
     }
 
     /// The rules that stand so.

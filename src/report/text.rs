@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use moorline_spec::profile::Family;
 
 use super::{
-    BreachReport, FixtureOutcome, GatewayKind, LineReport, Overall, Report, RuleReport, Standing,
-    UnmetReport,
+    BreachReport, FixtureOutcome, GatewayKind, LineReport, Overall, Report, RuleReport,
+    StaleReport, Standing, UnmetReport,
 };
 use crate::cli::palette::{BAD, CALM, FAINT, GOOD, STRONG, UNSURE};
 
@@ -34,7 +34,7 @@ pub fn write_report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         write_broken(out, rule, "warn", UNSURE)?;
     }
     for fixture in &report.fixtures {
-        for unmet in &fixture.unmet {
+        for unmet in fixture.unmet.iter().filter(|unmet| unmet.known.is_none()) {
             write_label(out, "fail", BAD, &unmet_sentence(&fixture.fixture, unmet))?;
             write_lines(
                 out,
@@ -51,6 +51,10 @@ pub fn write_report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         write_label(out, "stop", BAD, &sentence)?;
         write_replay(out, &fixture.replay)?;
     }
+    write_known(out, report)?;
+    for stale in &report.stale {
+        write_label(out, "gone", BAD, &stale_sentence(stale))?;
+    }
     write_untested(out, report)?;
     writeln!(out)?;
     write_verdict(out, report)
@@ -61,6 +65,7 @@ fn write_head(out: &mut impl Write, report: &Report) -> io::Result<()> {
         GatewayKind::Reference => report.gateway.name.clone(),
         GatewayKind::Broken => format!("the broken gateway {}", report.gateway.name),
         GatewayKind::Process => report.gateway.name.clone(),
+        GatewayKind::Log => format!("the log {}", report.gateway.name),
     };
     writeln!(
         out,
@@ -79,6 +84,7 @@ struct Row {
     rules: usize,
     pass: usize,
     fail: usize,
+    known: usize,
     warn: usize,
     inconclusive: usize,
     inapplicable: usize,
@@ -93,6 +99,7 @@ impl Row {
             match rule.standing {
                 Standing::Pass => row.pass += 1,
                 Standing::Fail => row.fail += 1,
+                Standing::Known => row.known += 1,
                 Standing::Warn => row.warn += 1,
                 Standing::Inconclusive => row.inconclusive += 1,
                 Standing::Inapplicable => row.inapplicable += 1,
@@ -101,11 +108,14 @@ impl Row {
         })
     }
 
-    fn write(&self, out: &mut impl Write, name: &str, has_warnings: bool) -> io::Result<()> {
+    fn write(&self, out: &mut impl Write, name: &str, rare: Rare) -> io::Result<()> {
         write!(out, "  {name:<11}{:>5}", self.rules)?;
         write_cell(out, self.pass, 6, GOOD)?;
         write_cell(out, self.fail, 6, BAD)?;
-        if has_warnings {
+        if rare.known {
+            write_cell(out, self.known, 7, UNSURE)?;
+        }
+        if rare.warnings {
             write_cell(out, self.warn, 6, UNSURE)?;
         }
         write_cell(out, self.inconclusive, 14, UNSURE)?;
@@ -113,6 +123,13 @@ impl Row {
         write_cell(out, self.witnessed, 11, CALM)?;
         writeln!(out)
     }
+}
+
+/// Columns that most tables do without.
+#[derive(Clone, Copy)]
+struct Rare {
+    known: bool,
+    warnings: bool,
 }
 
 fn write_cell(
@@ -128,20 +145,24 @@ fn write_cell(
 }
 
 fn write_table(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let has_warnings = report.standing(Standing::Warn).next().is_some();
-    let warn = if has_warnings { "  warn" } else { "" };
+    let rare = Rare {
+        known: report.standing(Standing::Known).next().is_some(),
+        warnings: report.standing(Standing::Warn).next().is_some(),
+    };
+    let known = if rare.known { "  known" } else { "" };
+    let warn = if rare.warnings { "  warn" } else { "" };
     writeln!(
         out,
-        "{FAINT}  {:<11}{:>5}  pass  fail{warn}  inconclusive  inapplicable  witnessed{FAINT:#}",
+        "{FAINT}  {:<11}{:>5}  pass  fail{known}{warn}  inconclusive  inapplicable  witnessed{FAINT:#}",
         "family", "rules"
     )?;
     for family in Family::ALL {
         let row = Row::of(report.rules.iter().filter(|rule| rule.family == family));
         if row.rules > 0 {
-            row.write(out, family.as_str(), has_warnings)?;
+            row.write(out, family.as_str(), rare)?;
         }
     }
-    Row::of(report.rules.iter()).write(out, "all", has_warnings)
+    Row::of(report.rules.iter()).write(out, "all", rare)
 }
 
 fn write_broken(
@@ -150,7 +171,12 @@ fn write_broken(
     label: &str,
     style: anstyle::Style,
 ) -> io::Result<()> {
-    let Some((first, others)) = rule.breaches.split_first() else {
+    let new: Vec<&BreachReport> = rule
+        .breaches
+        .iter()
+        .filter(|it| it.known.is_none())
+        .collect();
+    let Some((first, others)) = new.split_first() else {
         return Ok(());
     };
     write_label(out, label, style, &breach_sentence(&rule.rule, first))?;
@@ -239,6 +265,52 @@ fn write_replay(out: &mut impl Write, command: &str) -> io::Result<()> {
     writeln!(out, "        {STRONG}{command}{STRONG:#}")
 }
 
+/// What fails and is known to, a line for each reason.
+fn write_known(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let mut by_reason: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for rule in &report.rules {
+        for breach in &rule.breaches {
+            if let Some(known) = &breach.known {
+                let what = format!("{} in {}", rule.rule, breach.fixture);
+                by_reason.entry(known).or_default().insert(what);
+            }
+        }
+    }
+    for fixture in &report.fixtures {
+        let unmet = fixture
+            .unmet
+            .iter()
+            .filter_map(|unmet| unmet.known.as_ref());
+        for known in unmet.chain(&fixture.known) {
+            let what = fixture.fixture.clone();
+            by_reason.entry(known).or_default().insert(what);
+        }
+    }
+    for (reason, what) in by_reason {
+        let shown: Vec<&str> = what.iter().take(NAMED).map(String::as_str).collect();
+        let more = what.len() - shown.len();
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let sentence = format!("{reason}: {}{more}.", shown.join(", "));
+        write_label(out, "known", UNSURE, &sentence)?;
+    }
+    Ok(())
+}
+
+/// One sentence: what holds, and what to do about it.
+pub(super) fn stale_sentence(stale: &StaleReport) -> String {
+    let what = match (&stale.rule, &stale.fixture) {
+        (Some(rule), Some(fixture)) => format!("{rule} in {fixture}"),
+        (Some(name), None) | (None, Some(name)) => name.clone(),
+        (None, None) => "an entry".to_owned(),
+    };
+    let reason = &stale.reason;
+    format!("{what} is listed as a known failure ({reason}), and holds: take it out of the list.")
+}
+
 /// Rules that were never put to the test, and why: those with the same reason together.
 fn write_untested(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -259,7 +331,13 @@ fn write_verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let unmet: usize = report
         .fixtures
         .iter()
-        .map(|fixture| fixture.unmet.len())
+        .map(|fixture| {
+            fixture
+                .unmet
+                .iter()
+                .filter(|unmet| unmet.known.is_none())
+                .count()
+        })
         .sum();
     let open = report.standing(Standing::Inconclusive).count();
     let undriven = report.came_to(FixtureOutcome::Undriven).count();
@@ -273,6 +351,10 @@ fn write_verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if unmet > 0 {
         parts.push(format!("{} unmet", count(unmet, "expectation")));
     }
+    if !report.stale.is_empty() {
+        let stale = count(report.stale.len(), "known failure");
+        parts.push(format!("{stale} that fails no more"));
+    }
     if undriven > 0 {
         parts.push(format!(
             "{} not driven to the end",
@@ -281,6 +363,10 @@ fn write_verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     }
     if open > 0 {
         parts.push(format!("{} never put to the test", count(open, "rule")));
+    }
+    let known = report.standing(Standing::Known).count();
+    if known > 0 {
+        parts.push(format!("{} broken as known", count(known, "rule")));
     }
     let kept = report.standing(Standing::Pass).count();
     parts.push(format!("{} kept", count(kept, "rule")));

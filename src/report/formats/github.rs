@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::findings;
+use crate::report::text::stale_sentence;
 use crate::report::{FixtureOutcome, Report};
 
 /// Writes a line for each thing that went wrong.
@@ -14,6 +15,10 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
             "error"
         };
         annotate(out, level, &finding.title(), &finding.words())?;
+    }
+    for stale in &report.stale {
+        let title = "a known failure is none any more";
+        annotate(out, "error", title, &stale_sentence(stale))?;
     }
     for fixture in report.came_to(FixtureOutcome::Undriven) {
         let why = fixture.why.as_deref().unwrap_or_default();

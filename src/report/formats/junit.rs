@@ -6,28 +6,48 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Finding, findings, text_of};
+use super::{Finding, all_findings, text_of};
+use crate::report::text::stale_sentence;
 use crate::report::{FixtureOutcome, FixtureReport, Report, RuleReport, Standing};
 
 /// Writes a report as JUnit XML.
 pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let mut junit = Junit::new(format!("moorline judges {}", report.gateway.name));
+    let mut by_fixture: BTreeMap<&str, Vec<Finding<'_>>> = BTreeMap::new();
+    let mut by_rule: BTreeMap<&str, Vec<Finding<'_>>> = BTreeMap::new();
+    for found in all_findings(report) {
+        if let Some(rule) = found.rule {
+            by_rule.entry(&rule.rule).or_default().push(found);
+        }
+        by_fixture.entry(found.fixture).or_default().push(found);
+    }
     let mut suites: BTreeMap<&str, TestSuite> = BTreeMap::new();
     for fixture in &report.fixtures {
         let (directory, name) = fixture
             .fixture
             .split_once('/')
             .unwrap_or(("", &fixture.fixture));
-        let mut case = TestCase::new(name, of_fixture(report, fixture));
+        let found = by_fixture.get(fixture.fixture.as_str());
+        let found = found.map_or(&[] as &[_], Vec::as_slice);
+        let mut case = TestCase::new(name, of_fixture(fixture, found));
         case.set_classname(format!("fixtures.{directory}"));
         suite(&mut suites, directory, "fixtures").add_test_case(case);
     }
     junit.add_test_suites(std::mem::take(&mut suites).into_values());
     for rule in &report.rules {
         let family = rule.family.as_str();
-        let mut case = TestCase::new(rule.rule.as_str(), of_rule(report, rule));
+        let found = by_rule.get(rule.rule.as_str());
+        let found = found.map_or(&[] as &[_], Vec::as_slice);
+        let mut case = TestCase::new(rule.rule.as_str(), of_rule(rule, found));
         case.set_classname(format!("rules.{family}"));
         suite(&mut suites, family, "rules").add_test_case(case);
+    }
+    for stale in &report.stale {
+        let name = [&stale.rule, &stale.fixture].map(|it| it.as_deref().unwrap_or("any"));
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_message(stale_sentence(stale));
+        let case = TestCase::new(name.join(" in "), status);
+        suite(&mut suites, "list", "known").add_test_case(case);
     }
     junit.add_test_suites(suites.into_values());
     let text = junit.to_string().map_err(io::Error::other)?;
@@ -44,16 +64,12 @@ fn suite<'s, 'n>(
         .or_insert_with(|| TestSuite::new(format!("{what}.{name}")))
 }
 
-fn of_fixture(report: &Report, fixture: &FixtureReport) -> TestCaseStatus {
-    let here = findings(report).filter(|found| found.fixture == fixture.fixture);
+fn of_fixture(fixture: &FixtureReport, found: &[Finding<'_>]) -> TestCaseStatus {
     match fixture.outcome {
         FixtureOutcome::Passed => TestCaseStatus::success(),
-        FixtureOutcome::Failed => failure(here.filter(|found| !found.is_warning)),
-        FixtureOutcome::Inapplicable => {
-            let mut skipped = TestCaseStatus::skipped();
-            skipped.set_message(fixture.why.clone().unwrap_or_default());
-            skipped
-        }
+        FixtureOutcome::Failed => failure(found.iter().filter(|found| !found.is_warning)),
+        FixtureOutcome::Known => skipped(fixture.known.as_deref().or(known(found))),
+        FixtureOutcome::Inapplicable => skipped(fixture.why.as_deref()),
         FixtureOutcome::Undriven => {
             let mut error = TestCaseStatus::non_success(NonSuccessKind::Error);
             error.set_message(fixture.why.clone().unwrap_or_default());
@@ -62,17 +78,13 @@ fn of_fixture(report: &Report, fixture: &FixtureReport) -> TestCaseStatus {
     }
 }
 
-fn of_rule(report: &Report, rule: &RuleReport) -> TestCaseStatus {
-    let here = findings(report).filter(|found| found.rule.is_some_and(|it| it.rule == rule.rule));
+fn of_rule(rule: &RuleReport, found: &[Finding<'_>]) -> TestCaseStatus {
     match rule.standing {
         // A warning is no failure, and JUnit has no word for it.
         Standing::Pass | Standing::Warn => TestCaseStatus::success(),
-        Standing::Fail => failure(here),
-        Standing::Inapplicable => {
-            let mut skipped = TestCaseStatus::skipped();
-            skipped.set_message(rule.why.clone().unwrap_or_default());
-            skipped
-        }
+        Standing::Fail => failure(found.iter()),
+        Standing::Known => skipped(known(found)),
+        Standing::Inapplicable => skipped(rule.why.as_deref()),
         // What was never put to the test has not passed.
         Standing::Inconclusive => {
             let mut error = TestCaseStatus::non_success(NonSuccessKind::Error);
@@ -84,11 +96,22 @@ fn of_rule(report: &Report, rule: &RuleReport) -> TestCaseStatus {
     }
 }
 
-fn failure<'r>(findings: impl Iterator<Item = Finding<'r>>) -> TestCaseStatus {
+fn skipped(why: Option<&str>) -> TestCaseStatus {
+    let mut skipped = TestCaseStatus::skipped();
+    skipped.set_message(why.unwrap_or_default());
+    skipped
+}
+
+/// The reason of the first finding that is known.
+fn known<'r>(found: &[Finding<'r>]) -> Option<&'r str> {
+    found.iter().find_map(|found| found.known)
+}
+
+fn failure<'f>(findings: impl Iterator<Item = &'f Finding<'f>>) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
     let mut titles = Vec::new();
     let mut words = Vec::new();
-    for finding in findings {
+    for finding in findings.filter(|found| found.known.is_none()) {
         titles.push(finding.title());
         words.push(finding.words());
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use moorline_spec::profile::Family;
 
 use super::{findings, text_of};
+use crate::report::text::stale_sentence;
 use crate::report::{FixtureOutcome, Overall, Report, RuleReport, Standing};
 
 /// So many findings are told in full; the rest are counted.
@@ -28,6 +29,9 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     )?;
     write_table(out, report)?;
     write_findings(out, report)?;
+    for stale in &report.stale {
+        writeln!(out, "* {}", escaped(&stale_sentence(stale)))?;
+    }
     for fixture in report.came_to(FixtureOutcome::Undriven) {
         let why = escaped(fixture.why.as_deref().unwrap_or_default());
         writeln!(out, "* **{}** could not be played: {why}", fixture.fixture)?;
@@ -38,9 +42,12 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
 fn write_table(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(
         out,
-        "| family | rules | pass | fail | warn | inconclusive | inapplicable |"
+        "| family | rules | pass | fail | known | warn | inconclusive | inapplicable |"
     )?;
-    writeln!(out, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+    writeln!(
+        out,
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    )?;
     for family in Family::ALL {
         let of_family = || {
             report
@@ -66,6 +73,7 @@ fn write_row<'r, I: Iterator<Item = &'r RuleReport>>(
     let columns = [
         Standing::Pass,
         Standing::Fail,
+        Standing::Known,
         Standing::Warn,
         Standing::Inconclusive,
         Standing::Inapplicable,

@@ -3,6 +3,7 @@
 
 mod badge;
 mod github;
+mod html;
 mod junit;
 mod markdown;
 mod sarif;
@@ -24,6 +25,8 @@ pub enum Format {
     Github,
     /// A page for a pull request or a job's summary.
     Markdown,
+    /// A page for a browser: the rules, each finding, and a picture of how it came about.
+    Html,
     /// SARIF 2.1.0, whose results point at the rules.
     Sarif,
     /// What shields.io shows as a badge.
@@ -32,11 +35,12 @@ pub enum Format {
 
 impl Format {
     /// All of them, in the order in which help names them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Json,
         Self::Junit,
         Self::Github,
         Self::Markdown,
+        Self::Html,
         Self::Sarif,
         Self::Badge,
     ];
@@ -48,6 +52,7 @@ impl Format {
             Self::Junit => "junit",
             Self::Github => "github",
             Self::Markdown => "markdown",
+            Self::Html => "html",
             Self::Sarif => "sarif",
             Self::Badge => "badge",
         }
@@ -60,6 +65,7 @@ impl Format {
             Self::Junit => junit::write(out, report),
             Self::Github => github::write(out, report),
             Self::Markdown => markdown::write(out, report),
+            Self::Html => html::write(out, report),
             Self::Sarif => write_json(out, &sarif::log(report)),
             Self::Badge => write_json(out, &badge::endpoint(report)),
         }
@@ -99,6 +105,7 @@ fn write_json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result
 }
 
 /// One thing that went wrong, wherever it is told.
+#[derive(Clone, Copy)]
 struct Finding<'r> {
     /// The rule that was broken; none for an expectation of the fixture itself.
     rule: Option<&'r RuleReport>,
@@ -108,6 +115,8 @@ struct Finding<'r> {
     replay: &'r str,
     /// Whether it only says what should be.
     is_warning: bool,
+    /// The reason that the list of known failures gives.
+    known: Option<&'r str>,
 }
 
 impl Finding<'_> {
@@ -132,9 +141,14 @@ impl Finding<'_> {
 }
 
 /// Everything that went wrong, rule by rule, then expectation by expectation.
-fn findings(report: &Report) -> impl Iterator<Item = Finding<'_>> {
+fn all_findings(report: &Report) -> impl Iterator<Item = Finding<'_>> {
     let rules = report.rules.iter().flat_map(broken);
     rules.chain(report.fixtures.iter().flat_map(unmet))
+}
+
+/// What went wrong and is not known to.
+fn findings(report: &Report) -> impl Iterator<Item = Finding<'_>> {
+    all_findings(report).filter(|finding| finding.known.is_none())
 }
 
 fn broken(rule: &RuleReport) -> impl Iterator<Item = Finding<'_>> {
@@ -147,6 +161,7 @@ fn broken(rule: &RuleReport) -> impl Iterator<Item = Finding<'_>> {
             right: &breach.right,
             replay: &breach.replay,
             is_warning: rule.standing == Standing::Warn,
+            known: breach.known.as_deref(),
         })
 }
 
@@ -158,6 +173,7 @@ fn unmet(fixture: &FixtureReport) -> impl Iterator<Item = Finding<'_>> {
         right: &unmet.right,
         replay: &fixture.replay,
         is_warning: false,
+        known: unmet.known.as_deref(),
     })
 }
 

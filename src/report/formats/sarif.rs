@@ -4,7 +4,7 @@
 use moorline_spec::rule::{self, Keyword};
 use serde_json::{Value, json};
 
-use super::{Finding, findings, text_of};
+use super::{Finding, all_findings, text_of};
 use crate::report::Report;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -17,7 +17,7 @@ pub(super) fn log(report: &Report) -> Value {
         .map(|rule| described(&rule.rule))
         .collect();
     let place = |id: &str| report.rules.iter().position(|rule| rule.rule == id);
-    let results: Vec<Value> = findings(report)
+    let results: Vec<Value> = all_findings(report)
         .map(|found| result(&found, place))
         .collect();
     json!({
@@ -63,6 +63,10 @@ fn result(finding: &Finding<'_>, place: impl Fn(&str) -> Option<usize>) -> Value
             "logicalLocations": [{ "fullyQualifiedName": fixture, "kind": "object" }],
         }],
     });
+    if let Some(reason) = finding.known {
+        let suppression = json!({ "kind": "external", "justification": reason });
+        result["suppressions"] = json!([suppression]);
+    }
     match finding.rule {
         Some(rule) => {
             result["ruleId"] = json!(rule.rule);

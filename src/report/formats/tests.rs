@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use moorline_spec::profile::Family;
 
 use super::*;
-use crate::report::{FixtureOutcome, GatewayKind, GatewayReport, Overall};
+use crate::report::{FixtureOutcome, GatewayKind, GatewayReport, Overall, StaleReport};
 
 fn rule(id: &str, family: Family, standing: Standing) -> RuleReport {
     RuleReport {
@@ -26,6 +26,8 @@ fn fixture(id: &str, outcome: FixtureOutcome) -> FixtureReport {
         broken: BTreeSet::new(),
         unmet: Vec::new(),
         why: None,
+        known: None,
+        steps: Vec::new(),
         replay: format!("moorline replay {id}"),
     }
 }
@@ -41,6 +43,7 @@ fn report() -> Report {
         right: "it is said once".to_owned(),
         lines: Vec::new(),
         plays: None,
+        known: None,
         replay: "moorline replay relay/tells_the_dm".to_owned(),
     });
     let mut never = rule(
@@ -58,9 +61,21 @@ fn report() -> Report {
         seen: "m4 was given to run c,\nwhich remembered m3".to_owned(),
         right: "it remembers nothing".to_owned(),
         lines: Vec::new(),
+        known: None,
     });
     let mut hung = fixture("wire/it_hangs", FixtureOutcome::Undriven);
     hung.why = Some("it did not reply within 5 s".to_owned());
+    let mut late = rule("send.late-reply", Family::Send, Standing::Known);
+    late.breaches.push(BreachReport {
+        fixture: "send/late".to_owned(),
+        entry: 9,
+        seen: "nobody is told".to_owned(),
+        right: "the sender is".to_owned(),
+        lines: Vec::new(),
+        plays: None,
+        known: Some("we drop them (https://example.org/7)".to_owned()),
+        replay: "moorline replay send/late".to_owned(),
+    });
     let mut other = fixture("spawn/of_another_profile", FixtureOutcome::Inapplicable);
     other.why = Some("it speaks of openclaw-2026.3.1".to_owned());
     Report {
@@ -78,6 +93,7 @@ fn report() -> Report {
         rules: vec![
             rule("session.continues", Family::Session, Standing::Pass),
             once,
+            late,
             never,
         ],
         fixtures: vec![
@@ -85,8 +101,14 @@ fn report() -> Report {
             new,
             other,
             hung,
+            fixture("send/late", FixtureOutcome::Known),
             fixture("relay/well", FixtureOutcome::Passed),
         ],
+        stale: vec![StaleReport {
+            rule: Some("binding.idle".to_owned()),
+            fixture: None,
+            reason: "it ends them early".to_owned(),
+        }],
         seconds: 1.5,
     }
 }
@@ -105,7 +127,7 @@ fn a_form_is_found_by_its_name() {
         assert_eq!(format.as_str().parse(), Ok(format));
     }
     let unknown = "yaml".parse::<Format>().expect_err("nobody asked for it");
-    insta::assert_snapshot!(unknown.to_string(), @r#"there is no form "yaml" of a report; there are json, junit, github, markdown, sarif, badge"#);
+    insta::assert_snapshot!(unknown.to_string(), @r#"there is no form "yaml" of a report; there are json, junit, github, markdown, html, sarif, badge"#);
 }
 
 #[test]

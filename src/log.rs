@@ -1,0 +1,256 @@
+//! Recorded logs: a trace that somebody wrote while their gateway was at work, judged by the same
+//! checkers as a play, line by line, in memory that does not grow with it.
+
+use std::io::{self, BufRead};
+
+use moorline_spec::judge::Judge;
+use moorline_spec::observe::Observer;
+use moorline_spec::profile::Profile;
+use moorline_spec::rule::{Keyword, Rule};
+use moorline_spec::stimulus::Stimulus;
+use moorline_spec::time::Time;
+use moorline_spec::trace::{Entry, Rest, Trace, What, World};
+use moorline_spec::verdict::{Debt, Verdict};
+
+use crate::report::{
+    BreachReport, FixtureOutcome, FixtureReport, GatewayKind, GatewayReport, LineReport, Overall,
+    Report, RuleReport, Standing, VERSION, lines,
+};
+
+/// How many entries are shown before and after the one that matters.
+const LINES_BEFORE: usize = 3;
+const LINES_AFTER: usize = 1;
+
+/// What was found in a log.
+#[derive(Debug)]
+pub struct Found {
+    /// How many entries it has.
+    pub entries: usize,
+    /// How it ended, where it says so.
+    pub rest: Option<Rest>,
+    /// What the rules say.
+    pub verdicts: Vec<(&'static Rule, Verdict)>,
+    /// What is owed at its end.
+    pub owed: Vec<Debt>,
+}
+
+/// Why a log cannot be judged. It reads as a sentence without a full stop.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// It cannot be read.
+    #[error("{0}")]
+    Read(#[from] io::Error),
+    /// A line is no entry.
+    #[error("line {line}, column {}: {source}", source.column())]
+    Entry {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// It begins in the middle.
+    #[error(
+        "line {0}: a log begins with the life of a gateway, {{\"at\":0,\"stimulus\":{{\"open\":...}}}}, \
+         which says what it is configured to do and which channels it is joined to"
+    )]
+    NoBeginning(usize),
+    /// Its time runs backwards.
+    #[error(
+        "line {line}: it is at {at}, and the line before was at {before}; time never runs back"
+    )]
+    Backwards {
+        /// The line, from 1.
+        line: usize,
+        /// When it is.
+        at: Time,
+        /// When the line before was.
+        before: Time,
+    },
+    /// Nothing is in it.
+    #[error("there is no entry in it")]
+    Empty,
+}
+
+/// The entries of a log, one after the other, each with the number of its line.
+fn entries(input: impl BufRead) -> impl Iterator<Item = Result<(usize, Entry), LogError>> {
+    let mut before: Option<Time> = None;
+    let lines = input.lines().enumerate();
+    let lines = lines.map(|(index, line)| Ok::<_, LogError>((index + 1, line?)));
+    let full = lines.filter(|line| !line.as_ref().is_ok_and(|(_, line)| line.trim().is_empty()));
+    full.map(move |line| {
+        let (line, text) = line?;
+        let entry: Entry =
+            serde_json::from_str(&text).map_err(|source| LogError::Entry { line, source })?;
+        let opens = matches!(entry.what, What::Stimulus(Stimulus::Open(_)));
+        let Some(before) = before.replace(entry.at) else {
+            return match opens {
+                true => Ok((line, entry)),
+                false => Err(LogError::NoBeginning(line)),
+            };
+        };
+        if entry.at < before {
+            let at = entry.at;
+            return Err(LogError::Backwards { line, at, before });
+        }
+        Ok((line, entry))
+    })
+}
+
+/// Judges a log by a profile. Where it does not end in `rest`, more may follow, and what is owed at
+/// its end is told and held against nobody.
+pub fn judge(input: impl BufRead, profile: &Profile) -> Result<Found, LogError> {
+    let mut judge = Judge::new(profile);
+    let mut rest = None;
+    let mut count = 0;
+    for entry in entries(input) {
+        let (_, entry) = entry?;
+        rest = match entry.what {
+            What::World(World::Rest(rest)) => Some(rest),
+            What::World(_) | What::Stimulus(_) | What::Effect(_) => None,
+        };
+        judge.see(count, &entry);
+        count += 1;
+    }
+    if count == 0 {
+        return Err(LogError::Empty);
+    }
+    let owed = judge.debts();
+    let verdicts = match rest {
+        Some(_) => judge.finish(),
+        None => judge.so_far(),
+    };
+    Ok(Found {
+        entries: count,
+        rest,
+        verdicts,
+        owed,
+    })
+}
+
+/// The lines of a transcript around each of some entries, read from the log again.
+pub fn lines_around(input: impl BufRead, of: &[usize]) -> Result<Vec<Vec<LineReport>>, LogError> {
+    let mut around: Vec<Trace> = of.iter().map(|_| Trace::default()).collect();
+    for (number, entry) in entries(input).enumerate() {
+        let (_, entry) = entry?;
+        for (trace, &of) in around.iter_mut().zip(of) {
+            if of.saturating_sub(LINES_BEFORE) <= number && number <= of + LINES_AFTER {
+                trace.entries.push(entry.clone());
+            }
+        }
+    }
+    let shown = around.iter().zip(of).map(|(trace, of)| {
+        let first = of.saturating_sub(LINES_BEFORE);
+        let mut shown = lines(trace, &[of - first].into());
+        for line in &mut shown {
+            line.entry += first;
+        }
+        shown
+    });
+    Ok(shown.collect())
+}
+
+impl Found {
+    /// The entries that break rules, in the order of the rules.
+    pub fn breaking(&self) -> Vec<usize> {
+        let breaches = self
+            .verdicts
+            .iter()
+            .filter_map(|(_, verdict)| verdict.breach());
+        breaches.map(|breach| breach.entry).collect()
+    }
+
+    /// What was found as a report about a log of that name, which `command` shows again. `shown`
+    /// are the lines around the entries that break rules.
+    pub fn report(
+        self,
+        name: &str,
+        profile: &str,
+        command: &str,
+        shown: Vec<Vec<LineReport>>,
+        seconds: f64,
+    ) -> Report {
+        let mut shown = shown.into_iter();
+        let mut rule_reports = Vec::new();
+        let mut broken = Vec::new();
+        for (rule, verdict) in &self.verdicts {
+            let mut report = of_rule(rule, verdict);
+            if let Some(breach) = verdict.breach() {
+                broken.push(rule.id.to_owned());
+                report.breaches.push(BreachReport {
+                    fixture: name.to_owned(),
+                    entry: breach.entry,
+                    seen: breach.seen.clone(),
+                    right: breach.right.clone(),
+                    lines: shown.next().unwrap_or_default(),
+                    plays: None,
+                    known: None,
+                    replay: command.to_owned(),
+                });
+            }
+            rule_reports.push(report);
+        }
+        let fails = rule_reports
+            .iter()
+            .any(|rule| rule.standing == Standing::Fail);
+        let fixture = FixtureReport {
+            fixture: name.to_owned(),
+            title: "A recorded log".to_owned(),
+            outcome: match fails {
+                true => FixtureOutcome::Failed,
+                false => FixtureOutcome::Passed,
+            },
+            rest: self.rest,
+            entries: self.entries,
+            broken: broken.into_iter().collect(),
+            unmet: Vec::new(),
+            why: None,
+            known: None,
+            steps: Vec::new(),
+            replay: command.to_owned(),
+        };
+        let mut report = Report {
+            report: VERSION,
+            moorline: env!("CARGO_PKG_VERSION").to_owned(),
+            gateway: GatewayReport {
+                kind: GatewayKind::Log,
+                name: name.to_owned(),
+                command: None,
+                unread: [].into(),
+            },
+            profile: profile.to_owned(),
+            verdict: Overall::Conforms,
+            exit_code: 0,
+            rules: rule_reports,
+            fixtures: vec![fixture],
+            stale: Vec::new(),
+            seconds,
+        };
+        report.sum_up();
+        report
+    }
+}
+
+/// A log tells what happened, and does not try to put every rule to the test.
+fn of_rule(rule: &Rule, verdict: &Verdict) -> RuleReport {
+    let (standing, witnessed, why) = match verdict {
+        Verdict::Pass { witnessed } => (Standing::Pass, *witnessed, None),
+        Verdict::Fail(_) if rule.keyword == Keyword::Should => (Standing::Warn, 0, None),
+        Verdict::Fail(_) => (Standing::Fail, 0, None),
+        Verdict::Inapplicable { why } => (Standing::Inapplicable, 0, Some(why.clone())),
+        Verdict::Inconclusive { .. } => {
+            let why = "nothing in the log puts it to the test".to_owned();
+            (Standing::Inapplicable, 0, Some(why))
+        }
+    };
+    RuleReport {
+        rule: rule.id.to_owned(),
+        family: rule.family,
+        standing,
+        witnessed,
+        why,
+        breaches: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
