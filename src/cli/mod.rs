@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use moorline_sim::reference::Reference;
 use moorline_spec::profile::Profile;
@@ -38,6 +38,8 @@ Examples:
   moorline smoke --gateway \"python3 gateway.py\"    what works already, and what to write next
   moorline run relay isolation                     two families only
   moorline run my/fixtures --json report.json      your own fixtures; the report as data too
+  moorline run --report html=report.html           what went wrong, drawn on a page
+  moorline check trace.jsonl                       judge a log that was recorded in production
   moorline replay relay/tells_the_dm               one story as a transcript, and its verdicts
   moorline explain relay.once                      what a rule asks, and where it comes from
 
@@ -79,6 +81,13 @@ enum Command {
     /// Measure what a gateway costs
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Write completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man page
+    Man,
     /// Speak the wire on standard input and output, with the reference behind it
     Serve {
         /// The profile it keeps: a shipped one, or a file
@@ -266,6 +275,16 @@ fn obey(command: Command) -> Exit {
         Command::Explain { rule } => rules::explain(&mut out, &rule),
         Command::Demo => demo::demo(&mut out),
         Command::Bench(what) => bench::bench(&mut out, &what),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Line::command(), "moorline", &mut out);
+            Ok(Exit::Conforms)
+        }
+        Command::Man => {
+            let page = clap_mangen::Man::new(Line::command());
+            page.render(&mut out)
+                .map(|()| Exit::Conforms)
+                .map_err(Failure::Output)
+        }
         Command::Serve { profile } => serve(profile.as_deref()),
     };
     let done = done.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::Output));
@@ -299,7 +318,6 @@ mod tests {
 
     #[test]
     fn the_command_line_makes_sense() {
-        use clap::CommandFactory;
         Line::command().debug_assert();
     }
 

@@ -23,6 +23,18 @@ pub use known::{KnownFailures, WrongList};
 pub use merge::{NoParts, merge};
 pub use text::{write_lines, write_report};
 
+/// The JSON Schema of a report.
+///
+/// # Panics
+///
+/// Never: a schema is plain data.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Report);
+    let mut text = serde_json::to_string_pretty(&schema).expect("plain data");
+    text.push('\n');
+    text
+}
+
 /// The version of the report's form.
 pub const VERSION: u32 = 1;
 

@@ -147,7 +147,7 @@ fn junit_is_read_back_by_a_reader_of_junit() {
     let cases = read.test_suites.iter().flat_map(|suite| &suite.test_cases);
     assert_eq!(
         (cases.count(), read.failures, read.errors),
-        (8, 3, 2),
+        (11, 4, 2),
         "{text}"
     );
     insta::assert_snapshot!("junit", text);
@@ -161,7 +161,9 @@ fn sarif_points_at_the_rule() {
     let index = broken["ruleIndex"].as_u64().expect("it has one") as usize;
     assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "relay.once");
     assert_eq!(broken["ruleId"], "relay.once");
-    assert_eq!(run["results"][1]["ruleId"], "expectation");
+    let known = &run["results"][1]["suppressions"][0];
+    assert_eq!(known["justification"], "we drop them (https://example.org/7)");
+    assert_eq!(run["results"][2]["ruleId"], "expectation");
 }
 
 #[test]

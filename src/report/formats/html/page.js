@@ -176,7 +176,7 @@ function moves(steps) {
       case "posted": return move(lane("place", addressOf(what.at)), lane("place", addressOf(what.at)), "stands there");
       case "receipt": {
         const from = places.has(what.delivery) ? lane("place", places.get(what.delivery)) : gateway;
-        return move(from, gateway, Object.keys(what.outcome ?? {})[0] ?? String(what.outcome));
+        return move(from, gateway, ["accepted", "refused", "unknown"].find((outcome) => outcome in what) ?? "");
       }
       default: return move(gateway, gateway, step.line);
     }
@@ -194,7 +194,9 @@ function short(text, width) {
 function picture(steps, finding) {
   const { lanes, all } = moves(steps);
   const x = new Map(lanes.map((lane, number) => [lane.id, LEFT + LANE / 2 + number * LANE]));
-  const y = (row) => TOP + ROW * (row + 1);
+  const broken = steps.findIndex((step) => step.entry === finding.entry);
+  // Below the entry that breaks something there is room for what would have been right.
+  const y = (row) => TOP + ROW * (row + 1 + (broken >= 0 && row > broken ? 1 : 0));
   const width = LEFT + LANE * lanes.length + 260;
   const height = y(steps.length + 1);
   const svg = draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img" });
@@ -236,7 +238,7 @@ function drawn(move, { x, y, width, finding, isNew }) {
   const parts = [group];
   if (step.entry === finding.entry) {
     group.append(draw("rect", { class: "halo", x: 2, y: at - ROW / 2 - 2, width: width - 4, height: ROW, rx: 6 }));
-    if (finding.right) parts.push(draw("text", { class: "should", x: LEFT, y: at + ROW - 6 }, short(`right would be: ${finding.right}`, 120)));
+    if (finding.right) parts.push(draw("text", { class: "should", x: LEFT, y: at + ROW - 4 }, short(`right would be: ${finding.right}`, 120)));
   }
   if (isNew) group.append(draw("text", { class: "clock", x: LEFT - 14, y: at + 4, "text-anchor": "end" }, clock(step.at)));
   if (move.kind === "crashed") group.append(draw("line", { class: "crash", x1: LEFT, x2: width, y1: at, y2: at }));
