@@ -66,6 +66,12 @@ impl Reference {
         while let Some(&(due, number)) = self.state.order.first()
             && due <= self.now
         {
+            // Nothing due stays in front, whatever is thought of the binding.
+            self.state.order.pop_first();
+            let Some(binding) = self.state.bindings.get_mut(&number) else {
+                continue;
+            };
+            binding.due = None;
             let binding = self.state.bindings.get(&number);
             let deadline = binding.and_then(|binding| self.deadline(binding));
             match deadline {
@@ -78,8 +84,6 @@ impl Reference {
                 // It was touched since.
                 Some(_) | None => self.schedule(number),
             }
-            // Nothing due stays in front, whatever is thought of the binding.
-            self.state.order.remove(&(due, number));
         }
     }
 
