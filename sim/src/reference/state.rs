@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decisions::{Audience, Cause, Lapse, Mode, Path, Runtime, Times};
+use super::decisions::{Audience, Cause, Mode, Path, Runtime, Times};
 use super::transcript::Line;
 
 /// A session: what its agent remembers, and who it belongs to.
@@ -586,16 +586,6 @@ impl Turn {
             Self::Child { .. } | Self::Telling(_) | Self::Sent => Cause::Session,
             Self::Internal(path) => Cause::Internal(*path),
             Self::Plugin { .. } => Cause::Plugin,
-        }
-    }
-}
-
-impl Lapse {
-    /// The reason in reports.
-    pub(super) fn because(self) -> moorline_spec::effect::UnboundBecause {
-        match self {
-            Self::Idle => moorline_spec::effect::UnboundBecause::Idle,
-            Self::MaxAge => moorline_spec::effect::UnboundBecause::MaxAge,
         }
     }
 }

@@ -8,7 +8,7 @@ use moorline_spec::stimulus::{ThreadProbed, ThreadState};
 use moorline_spec::time::{Span, Time};
 
 use super::Reference;
-use super::decisions::Times;
+use super::decisions::{Lapse, Times};
 use super::state::{Look, Probing};
 
 impl Reference {
@@ -190,5 +190,15 @@ impl Reference {
             }
         };
         self.unbind(number, reason);
+    }
+}
+
+impl Lapse {
+    /// The reason in reports.
+    pub(super) fn because(self) -> UnboundBecause {
+        match self {
+            Self::Idle => UnboundBecause::Idle,
+            Self::MaxAge => UnboundBecause::MaxAge,
+        }
     }
 }
