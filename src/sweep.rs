@@ -203,7 +203,7 @@ impl<G: Gateway> Stage<'_, G> {
         self.tell(Stimulus::Inbound(Inbound::direct(at, message, text)))
     }
 
-    /// Messages to some of the bound conversations, and as many to others.
+    /// Messages to some of the bound conversations, and as many to as many others.
     fn traffic(&mut self, bound: Range<usize>) -> Result<Touches, G::Error> {
         let text = "how is it going?";
         let mut touches = Touches {
@@ -216,7 +216,7 @@ impl<G: Gateway> Stage<'_, G> {
             self.says(format!("c{conversation}"), format!("b{number}"), text)?;
             touches.bound_writes += self.writes - before;
             let before = self.writes;
-            self.says(format!("u{number}"), format!("u{number}"), text)?;
+            self.says(format!("u{conversation}"), format!("u{number}"), text)?;
             touches.other_writes += self.writes - before;
         }
         touches.wake_writes += self.wakes(Span::secs(15))?;
