@@ -6,6 +6,7 @@ mod choose;
 mod demo;
 mod failure;
 mod merge;
+mod new;
 pub mod palette;
 mod profile;
 mod replay;
@@ -34,8 +35,9 @@ const EXAMPLES: &str = "\
 Examples:
   moorline demo                                    a leak, found and shown in under a second
   moorline run                                     judge the reference with every fixture
-  moorline run --gateway \"python3 gateway.py\"      judge a gateway of yours
-  moorline smoke --gateway \"python3 gateway.py\"    what works already, and what to write next
+  moorline new --lang python gw                    a gateway to begin with, in Python
+  moorline run --gateway \"python3 gw/gateway.py\"   judge it, or another one of yours
+  moorline smoke --gateway \"python3 gw/gateway.py\" what works already, and what to write next
   moorline run relay isolation                     two families only
   moorline run my/fixtures --json report.json      your own fixtures; the report as data too
   moorline run --report html=report.html           what went wrong, drawn on a page
@@ -76,6 +78,8 @@ enum Command {
     /// List, show and check profiles
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
+    /// Write a gateway to begin with, its end of the wire beside it
+    New(new::NewArgs),
     /// Find a leak in a broken gateway and show it
     Demo,
     /// Measure what a gateway costs
@@ -273,6 +277,7 @@ fn obey(command: Command) -> Exit {
         Command::Merge(args) => merge::merge_parts(&mut out, &args),
         Command::Rules(args) => rules::list(&mut out, &args),
         Command::Explain { rule } => rules::explain(&mut out, &rule),
+        Command::New(args) => new::new(&mut out, &args),
         Command::Demo => demo::demo(&mut out),
         Command::Bench(what) => bench::bench(&mut out, &what),
         Command::Completions { shell } => {
