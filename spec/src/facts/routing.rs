@@ -3,7 +3,7 @@
 use super::{BindingFacts, BindingId, CallFacts, Chatter, Facts, Touch};
 use crate::address::Address;
 use crate::effect::UnboundBecause;
-use crate::id::{Marker, SessionKey};
+use crate::id::{Marker, RunId, SessionKey};
 use crate::profile::LapseCheck;
 use crate::stimulus::Author;
 use crate::time::Time;
@@ -206,7 +206,7 @@ impl Facts {
     pub(super) fn on_output_delivered(
         &mut self,
         at: &Address,
-        markers: &[Marker],
+        speaker: Option<&RunId>,
         (from, to): (Time, Time),
         certain: bool,
     ) {
@@ -214,8 +214,7 @@ impl Facts {
             return;
         };
         // Others may repeat what it said.
-        let run = self.made_for(markers).and_then(|(_, born)| born.run());
-        let run = run.and_then(|run| self.runs.get(run));
+        let run = speaker.and_then(|run| self.runs.get(run));
         let own = run.is_some_and(|run| run.key == binding.key);
         let alive = binding.earliest_lapse().is_none_or(|due| to < due);
         let now = self.now;
