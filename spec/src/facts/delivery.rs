@@ -15,6 +15,8 @@ pub struct DeliveryFacts {
     pub to: Address,
     /// The markers of the text.
     pub markers: Vec<Marker>,
+    /// The run whose words it was made for.
+    pub speaker: Option<RunId>,
     /// The key.
     pub key: Option<Text>,
     /// Whether it is marked as a possible repeat.
@@ -49,6 +51,7 @@ impl Facts {
         let delivery = DeliveryFacts {
             to: deliver.to.clone(),
             markers: entry.markers.clone(),
+            speaker: self.speaker_here().map(|(run, _)| run.clone()),
             key: deliver.key.clone(),
             repeat: deliver.repeat,
             state: DeliveryState::Pending,
@@ -60,7 +63,8 @@ impl Facts {
 
     pub(super) fn on_receipt(&mut self, receipt: &Receipt) {
         let now = self.now;
-        let Some(delivery) = self.deliveries.get_mut(&receipt.delivery) else {
+        let number = self.here.delivery;
+        let Some((_, delivery)) = number.and_then(|it| self.deliveries.get_index_mut(it)) else {
             return;
         };
         delivery.known = Some(now);
@@ -74,17 +78,27 @@ impl Facts {
             } => DeliveryState::RefusedForNow,
             Delivered::Unknown {} => DeliveryState::Unknown,
         };
+        let state = delivery.state;
+        let settles = matches!(
+            state,
+            DeliveryState::Accepted | DeliveryState::Unknown | DeliveryState::RefusedForGood
+        );
+        // An arrival concerns bindings only.
+        if !settles || self.bindings.is_empty() && state != DeliveryState::RefusedForGood {
+            return;
+        }
         let (to, asked) = (delivery.to.clone(), delivery.asked.1);
-        let (markers, state) = (delivery.markers.clone(), delivery.state);
+        let speaker = delivery.speaker.clone();
         match state {
             DeliveryState::Accepted => {
-                self.on_output_delivered(&to, &markers, (asked, now), true);
+                self.on_output_delivered(&to, speaker.as_ref(), (asked, now), true);
             }
             DeliveryState::Unknown => {
-                self.on_output_delivered(&to, &markers, (asked, now), false);
+                self.on_output_delivered(&to, speaker.as_ref(), (asked, now), false);
             }
             DeliveryState::RefusedForGood => {
-                let texts = markers.iter();
+                let markers = self.delivery_here().map(|(_, delivery)| &delivery.markers);
+                let texts = markers.into_iter().flatten();
                 let texts = texts.filter_map(|marker| Some((marker, self.born.get(marker)?)));
                 for run in self.speakers(texts) {
                     if let Some(reply) = self.replies.get_mut(&run)

@@ -8,10 +8,10 @@ use crate::id::{CallId, Marker};
 use crate::time::Time;
 
 impl Facts {
-    /// Forgets what was last heard of before an entry, seen at a time, and concerns nothing that is still live: runs
-    /// that are over and owe nothing, the calls and messages behind them, deliveries whose end is
-    /// known, and the texts of all these. Sessions stay while they are not deleted, for somebody
-    /// may continue them. A text that comes back after it was forgotten is judged by no rule.
+    /// Forgets what was last heard of before an entry, seen at a time, and concerns nothing that is
+    /// still live: runs that are over and owe nothing, the calls and messages behind them,
+    /// deliveries whose end is known, and the texts of all these. Sessions stay, for somebody may
+    /// continue them. A text that comes back after it was forgotten is judged by no rule.
     pub fn forget(&mut self, before: usize, at: Time) {
         let is_old = |entry: usize| entry < before;
         self.completions

@@ -1,10 +1,10 @@
 //! What the entry is about that facts are up to date with: looked up once, for all checkers.
 
 use super::turn::TurnFacts;
-use super::{Born, Facts, MessageFacts, Role, RunFacts};
+use super::{Born, CallFacts, DeliveryFacts, Facts, MessageFacts, Role, RunFacts, SessionFacts};
 use crate::address::Place;
 use crate::effect::Effect;
-use crate::id::{Marker, RunId};
+use crate::id::{CallId, DeliveryId, Marker, RunId, SessionKey};
 use crate::stimulus::Stimulus;
 use crate::trace::{Entry, What, World};
 
@@ -15,8 +15,18 @@ pub(super) struct Here {
     pub(super) run: Option<usize>,
     /// The texts it brings, as far as they are known: those of its markers, in their order.
     pub(super) texts: Vec<usize>,
+    /// Those of them that are messages, with their places among all messages.
+    pub(super) messages: Vec<usize>,
+    /// The one that was born last.
+    latest: Option<usize>,
     /// What a delivery is made for.
     carrier: Option<usize>,
+    /// The run that said it.
+    speaker: Option<usize>,
+    /// The call that is made or answered.
+    pub(super) call: Option<usize>,
+    /// The delivery whose end is told.
+    pub(super) delivery: Option<usize>,
     /// The number of the message that arrives.
     pub(super) message: Option<usize>,
     /// The person's message that the run is for.
@@ -29,11 +39,58 @@ pub(super) struct Here {
     pub(super) turn: Option<TurnFacts>,
 }
 
+impl Here {
+    /// Nothing is known of the next entry. The lists keep their room.
+    fn reset(&mut self) {
+        let Self {
+            run,
+            texts,
+            messages,
+            latest,
+            carrier,
+            speaker,
+            call,
+            delivery,
+            message,
+            chat,
+            place,
+            stays,
+            turn,
+        } = self;
+        texts.clear();
+        messages.clear();
+        for number in [run, latest, carrier, speaker, call, delivery, message, chat] {
+            *number = None;
+        }
+        (*place, *stays, *turn) = (None, false, None);
+    }
+}
+
 impl Facts {
     /// The run that the entry asks for, tells of, or concerns.
     pub fn run_here(&self) -> Option<&RunFacts> {
         let (_, run) = self.runs.get_index(self.here.run?)?;
         Some(run)
+    }
+
+    /// The session of that run.
+    pub fn session_here(&self) -> Option<(&SessionKey, &SessionFacts)> {
+        self.sessions.get_index(self.run_here()?.session)
+    }
+
+    /// The call that the entry makes or answers.
+    pub fn call_here(&self) -> Option<(&CallId, &CallFacts)> {
+        self.calls.get_index(self.here.call?)
+    }
+
+    /// The delivery of which the entry tells what came of it.
+    pub fn delivery_here(&self) -> Option<(&DeliveryId, &DeliveryFacts)> {
+        self.deliveries.get_index(self.here.delivery?)
+    }
+
+    /// The run whose words a delivery is made for.
+    pub fn speaker_here(&self) -> Option<(&RunId, &RunFacts)> {
+        self.runs.get_index(self.here.speaker?)
     }
 
     /// The person's message that the run of the entry is for.
@@ -65,8 +122,14 @@ impl Facts {
 
     /// The known messages that an effect or a post gives on or quotes.
     pub fn messages_here(&self) -> impl Iterator<Item = (&Marker, &MessageFacts)> {
-        let messages = self.texts_here().filter(|(_, born)| born.is_message());
-        messages.filter_map(|(marker, _)| Some((marker, self.messages.get(marker)?)))
+        let messages = self.here.messages.iter();
+        messages.filter_map(|&message| self.messages.get_index(message))
+    }
+
+    /// The latest-born of the known texts that an effect or a post brings: what it is made for, the
+    /// others it repeats.
+    pub fn latest_here(&self) -> Option<(&Marker, &Born)> {
+        self.born.get_index(self.here.latest?)
     }
 
     /// What a delivery is made for: its latest-born output, or, in a gateway's own notice, its
@@ -75,21 +138,15 @@ impl Facts {
         self.born.get_index(self.here.carrier?)
     }
 
-    /// What a delivery of an earlier entry was made for.
-    pub fn made_for(&self, markers: &[Marker]) -> Option<(&Marker, &Born)> {
-        let texts = markers.iter().filter_map(|m| self.born.get_index_of(m));
-        self.born.get_index(self.carrier_of(texts)?)
-    }
-
     pub(super) fn look_at(&mut self, entry: &Entry) {
-        let here = &mut self.here;
-        here.texts.clear();
-        (here.run, here.carrier, here.message) = (None, None, None);
-        (here.chat, here.turn) = (None, None);
+        self.here.reset();
         match &entry.what {
             What::Stimulus(Stimulus::RunStarted(started)) => self.concerns(&started.run),
             What::Stimulus(Stimulus::RunProgress(progress)) => self.concerns(&progress.run),
             What::Stimulus(Stimulus::RunEnded(ended)) => self.concerns(&ended.run),
+            What::Stimulus(Stimulus::Receipt(receipt)) => {
+                self.here.delivery = self.deliveries.get_index_of(&receipt.delivery);
+            }
             What::Stimulus(_) => (),
             What::Effect(effect) => self.look_at_effect(effect, entry),
             What::World(World::Posted { .. }) => self.brings(entry),
@@ -105,16 +162,19 @@ impl Facts {
                 self.brings(entry);
             }
             Effect::CancelRun(cancel) => self.concerns(&cancel.run),
+            Effect::Answer(answer) => self.here.call = self.calls.get_index_of(&answer.call),
             Effect::Deliver(deliver) => {
                 self.brings(entry);
-                self.here.carrier = self.carrier_of(self.here.texts.iter().copied());
+                let carrier = self.carrier_of(self.here.texts.iter().copied());
+                self.here.carrier = carrier;
+                let run = carrier.and_then(|text| self.born[text].run());
+                self.here.speaker = run.and_then(|run| self.runs.get_index_of(run));
                 self.here.place = self.places.get(&deliver.to).copied();
                 let stays = |(_, born): (&Marker, &Born)| matches!(&*born.origins, [at] if *at == deliver.to);
-                self.here.stays = self.here.carrier.is_some() && self.texts_here().all(stays);
+                self.here.stays = carrier.is_some() && self.texts_here().all(stays);
             }
             Effect::OpenThread(_)
             | Effect::ProbeThread(_)
-            | Effect::Answer(_)
             | Effect::Persist(_)
             | Effect::Report(_)
             | Effect::Drop(_)
@@ -149,9 +209,23 @@ impl Facts {
     }
 
     fn brings(&mut self, entry: &Entry) {
-        let born = &self.born;
-        let known = entry.markers.iter().filter_map(|m| born.get_index_of(m));
-        self.here.texts.extend(known);
+        let mut latest = None;
+        for marker in &entry.markers {
+            let Some((text, _, born)) = self.born.get_full(marker) else {
+                continue;
+            };
+            self.here.texts.push(text);
+            // Of texts of one entry the last one counts.
+            if latest.is_none_or(|(entry, _)| entry <= born.entry) {
+                latest = Some((born.entry, text));
+            }
+            if born.is_message() {
+                self.here
+                    .messages
+                    .extend(self.messages.get_index_of(marker));
+            }
+        }
+        self.here.latest = latest.map(|(_, text)| text);
     }
 
     /// Of some texts by their numbers, what a delivery of them is made for.

@@ -25,6 +25,7 @@ mod session;
 pub(crate) mod turn;
 mod unwritten;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::IndexMap;
@@ -57,7 +58,7 @@ pub use question::{Ask, Question};
 pub use relay::{Completion, Owed, Reply, Settled};
 pub use routing::{BindingNews, Standing};
 pub use run::{CallFacts, Role, RunFacts, RunState, SteerFacts};
-pub use session::{MessageFacts, SessionBefore, SessionFacts};
+pub use session::{MessageFacts, SessionBefore, SessionFacts, Spoke};
 
 /// Things by their ids, in the order in which they became known.
 pub type Table<K, V> = IndexMap<K, V, FxBuildHasher>;
@@ -74,6 +75,8 @@ pub struct Facts {
     pub profile: Profile,
     /// The configuration in force: the last one that was understood.
     pub config: Config,
+    /// Whether the one that was given last was.
+    pub understood: bool,
     /// Days, where the gateway stands.
     pub calendar: Option<Calendar>,
     /// The channels it was opened with.
@@ -104,8 +107,7 @@ pub struct Facts {
     pub sessions: Table<SessionKey, SessionFacts>,
     /// What is known of the archive times of children, and of sessions that have one of their own.
     pub archives: BTreeMap<SessionKey, ArchiveFacts>,
-    /// Their keys, by the one spelling of each.
-    spelled: FxHashMap<SessionKey, SessionKey>,
+    spelled: RefCell<naming::Spelled>,
     /// The session that last took a person's message from an address.
     pub home: Table<Address, SessionKey>,
     /// Where `/new` or `/reset` was said before it could be seen which session that concerns.
@@ -161,6 +163,8 @@ pub struct Facts {
     tells: FxHashMap<RunId, Vec<RunId>>,
     /// How many completions, replies and calls still wait.
     owed: usize,
+    /// How many completions and replies wait no more.
+    settlements: u64,
     threads_asked: FxHashMap<RequestId, (SessionKey, Option<CallId>)>,
     /// The numbers of messages by their ids on the channel, and how many there were.
     numbers: FxHashMap<(Address, MessageId), usize>,
@@ -176,6 +180,7 @@ impl Facts {
         Self {
             profile: profile.clone(),
             config: Config::default(),
+            understood: true,
             calendar: None,
             channels: FxHashMap::default(),
             agents: Vec::new(),
@@ -191,7 +196,7 @@ impl Facts {
             steers: FxHashMap::default(),
             sessions: Table::default(),
             archives: BTreeMap::new(),
-            spelled: FxHashMap::default(),
+            spelled: RefCell::default(),
             home: Table::default(),
             unplaced_resets: Vec::new(),
             bindings: Vec::new(),
@@ -220,6 +225,7 @@ impl Facts {
             kin: kin::Kin::default(),
             tells: FxHashMap::default(),
             owed: 0,
+            settlements: 0,
             threads_asked: FxHashMap::default(),
             numbers: FxHashMap::default(),
             numbered: 0,
@@ -284,7 +290,9 @@ impl Facts {
             Stimulus::Receipt(receipt) => self.on_receipt(receipt),
             Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
             Stimulus::ConfigChanged(changed) => {
-                if let Ok(config) = Config::read_as(&changed.config, &self.profile.dials) {
+                let config = Config::read_as(&changed.config, &self.profile.dials);
+                self.understood = config.is_ok();
+                if let Ok(config) = config {
                     let maintenance = self.config.session.maintenance;
                     if self.is_maintained() && maintenance != config.session.maintenance {
                         self.doubt_resets();
@@ -310,13 +318,13 @@ impl Facts {
             }
             Effect::OpenThread(open) => self.on_open_thread(open),
             Effect::ProbeThread(probe) => self.on_probe_thread(probe),
-            Effect::Answer(answer) => self.on_answer(answer, entry),
+            Effect::Answer(answer) => self.on_answer(answer),
             Effect::Report(report) => {
                 self.note_said_failed(report);
                 self.on_report(report);
             }
             Effect::Drop(drop) => self.on_drop(drop),
-            Effect::CancelRun(cancel) => self.on_cancel_run(&cancel.run),
+            Effect::CancelRun(_) => self.on_cancel_run(),
             Effect::Persist(_) | Effect::RefuseConfig(_) => (),
         }
     }
@@ -339,7 +347,9 @@ impl Facts {
         self.on_life_after(&open.alive);
         self.lives += 1;
         self.meet_agents(&open.agents);
-        let config = Config::read_as(&open.config, &self.profile.dials).unwrap_or_default();
+        let config = Config::read_as(&open.config, &self.profile.dials);
+        self.understood = config.is_ok();
+        let config = config.unwrap_or_default();
         if open.restored && config != self.config {
             self.doubt_resets();
         }

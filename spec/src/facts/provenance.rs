@@ -156,8 +156,7 @@ impl Facts {
 
     /// What a run in a session is for, by the latest-born text it was given.
     pub(super) fn role_here(&self, key: &SessionKey) -> Role {
-        let latest = self.texts_here().max_by_key(|(_, born)| born.entry);
-        let Some((marker, born)) = latest else {
+        let Some((marker, born)) = self.latest_here() else {
             return Role::Unknown;
         };
         match &born.what {

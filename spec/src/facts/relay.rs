@@ -2,7 +2,8 @@
 //! carry them.
 
 use super::{
-    BornAs, CallFacts, DeliveryState, Facts, Late, Origins, Role, RunFacts, RunState, SteerFacts,
+    BornAs, CallFacts, DeliveryState, Facts, Late, MessageFacts, Origins, Role, RunFacts, RunState,
+    SteerFacts,
 };
 use crate::address::Address;
 use crate::effect::Report;
@@ -100,6 +101,11 @@ impl Facts {
         owed
     }
 
+    /// How many completions and replies were settled so far.
+    pub fn settlements(&self) -> u64 {
+        self.settlements
+    }
+
     /// What is owed, in words: who waits, for what, since when.
     pub fn debts(&self) -> Vec<Debt> {
         self.owed().iter().map(Owed::debt).collect()
@@ -112,9 +118,10 @@ impl Facts {
     }
 
     pub(super) fn begin_owing(&mut self, ended: &RunEnded, entry: &Entry) {
-        let Some(run) = self.runs.get(&ended.run).cloned() else {
+        let Some(run) = self.run_here() else {
             return;
         };
+        let (role, origins, session) = (run.role.clone(), run.origins.clone(), run.session);
         // What was told to stop is killed, whatever it managed to say.
         let outcome = if run.cancelled {
             Outcome::Killed
@@ -123,45 +130,37 @@ impl Facts {
         };
         let silent = entry.own.is_empty() && outcome == Outcome::Ok;
         let since = (self.index, self.now);
-        match &run.role {
+        let run = &ended.run;
+        match role {
             Role::Child(call) => {
-                self.note_cleanup(call, &run.key);
-                self.owe_completion(&ended.run, call, &run, outcome, since);
+                self.note_cleanup(&call, session);
+                self.owe_completion(run, &call, outcome, since);
                 // What a run said before it failed is no answer; its failure is told.
-                let unfit = silent || outcome != Outcome::Ok;
-                self.owe_bound_words(&ended.run, &run, unfit);
+                if !silent && outcome == Outcome::Ok {
+                    self.owe_bound_words(run, &entry.own);
+                }
             }
             Role::Chat(_) | Role::Event(_) if silent || outcome == Outcome::Killed => (),
             Role::Chat(message) if outcome != Outcome::Ok => {
-                self.owe_reply(
-                    &ended.run,
-                    run.origins.clone(),
-                    vec![message.clone()],
-                    since,
-                );
+                self.owe_reply(run, origins, vec![message], since);
             }
             Role::Event(_) if outcome != Outcome::Ok => (),
-            Role::Chat(_) => {
-                self.owe_reply(&ended.run, run.origins.clone(), run.words.clone(), since)
+            Role::Event(_) if self.sessions[session].is_child => {
+                self.owe_bound_words(run, &entry.own);
             }
-            Role::Event(_) if self.is_child_session(&run.key) => {
-                self.owe_bound_words(&ended.run, &run, silent);
+            Role::Chat(_) | Role::Event(_) => {
+                self.owe_reply(run, origins, entry.own.clone(), since);
             }
-            Role::Event(_) => {
-                self.owe_reply(&ended.run, run.origins.clone(), run.words.clone(), since)
-            }
-            Role::Sent(call) => self.owe_late(&ended.run, call),
+            Role::Sent(call) => self.owe_late(run, &call),
             Role::Plugin(_) | Role::Internal | Role::Unknown => (),
         }
     }
 
     /// A child that was to be deleted afterwards may be, from now on.
-    fn note_cleanup(&mut self, call: &CallId, key: &SessionKey) {
+    fn note_cleanup(&mut self, call: &CallId, session: usize) {
         let call = self.calls.get(call);
-        if call.is_some_and(|call| call.text("cleanup") == Some("delete"))
-            && let Some(session) = self.sessions.get_mut(key)
-        {
-            session.uncertain = true;
+        if call.is_some_and(|call| call.text("cleanup") == Some("delete")) {
+            self.sessions[session].uncertain = true;
         }
     }
 
@@ -169,11 +168,10 @@ impl Facts {
         &mut self,
         id: &RunId,
         call_id: &CallId,
-        run: &RunFacts,
         outcome: Outcome,
         ended: (usize, Time),
     ) {
-        let Some(call) = self.calls.get(call_id) else {
+        let (Some(run), Some(call)) = (self.runs.get(id), self.calls.get(call_id)) else {
             return;
         };
         let refused = call.answer.is_some() && !call.is_accepted();
@@ -200,17 +198,11 @@ impl Facts {
     }
 
     /// A child that is bound says its last words in its conversation too.
-    fn owe_bound_words(&mut self, id: &RunId, run: &RunFacts, silent: bool) {
-        if silent || run.words.is_empty() {
-            return;
-        }
-        if let Some(at) = self.surely_bound_to(&run.key).cloned() {
-            self.owe_reply(
-                id,
-                Origins::from([at]),
-                run.words.clone(),
-                (self.index, self.now),
-            );
+    fn owe_bound_words(&mut self, id: &RunId, words: &[Marker]) {
+        let run = self.runs.get(id).filter(|_| !words.is_empty());
+        if let Some(at) = run.and_then(|run| self.surely_bound_to(&run.key)) {
+            let to = Origins::from([at.clone()]);
+            self.owe_reply(id, to, words.to_vec(), (self.index, self.now));
         }
     }
 
@@ -243,6 +235,7 @@ impl Facts {
         {
             completion.settled = Some(how);
             self.owed -= 1;
+            self.settlements += 1;
             self.excuse_bound_words(run);
         }
     }
@@ -267,6 +260,7 @@ impl Facts {
         {
             reply.settled = Some(how);
             self.owed -= 1;
+            self.settlements += 1;
         }
     }
 
@@ -304,24 +298,26 @@ impl Facts {
         }
         if let Role::Chat(marker) = &run.role {
             // Its message is in new hands, whether that is said or not.
-            let runs = self.messages.get(marker).map(|m| m.runs.clone());
-            for old in runs.unwrap_or_default() {
-                let lost = self.runs.get(&old).map(|old| old.state);
-                if matches!(lost, Some(RunState::Lost | RunState::Refused)) {
-                    self.settle_reply(&old, Settled::Resumed(id.clone()));
-                }
+            let message = self.messages.get(marker);
+            let lost = |old: &&RunId| {
+                let old = self.runs.get(*old).map(|old| old.state);
+                matches!(old, Some(RunState::Lost | RunState::Refused))
+            };
+            let before = message.into_iter().flat_map(|message| &message.runs);
+            let before: Vec<RunId> = before.filter(lost).cloned().collect();
+            for old in before {
+                self.settle_reply(&old, Settled::Resumed(id.clone()));
             }
         }
         self.note_given(id, &run.given);
-        let chat = |marker: &Marker| run.role == Role::Chat(marker.clone());
-        let first = |marker: &Marker| {
-            let message = self.messages.get(marker);
-            message.is_some_and(|message| message.runs.as_slice() == std::slice::from_ref(id))
-        };
-        let given = run.given.iter();
+        if self.bindings.is_empty() {
+            return;
+        }
+        let first = |message: &MessageFacts| message.runs.as_slice() == std::slice::from_ref(id);
+        let given = self.messages_here();
         let messages: Vec<Marker> = given
-            .filter(|marker| chat(marker) || first(marker))
-            .cloned()
+            .filter(|(marker, message)| run.answers(marker) || first(message))
+            .map(|(marker, _)| marker.clone())
             .collect();
         self.on_routed(&messages, &run.key);
     }
@@ -379,13 +375,12 @@ impl Facts {
     /// A run was refused. A child that was accepted before still owes its completion.
     pub(super) fn on_turn_failed(&mut self, id: &RunId) {
         self.on_bound_run_refused(id);
-        let Some(run) = self.runs.get(id).cloned() else {
-            return;
-        };
-        if let Role::Child(call) = &run.role
+        let role = self.runs.get(id).map(|run| &run.role);
+        if let Some(Role::Child(call)) = role
             && self.calls.get(call).is_some_and(CallFacts::is_accepted)
         {
-            self.owe_completion(id, call, &run, Outcome::Error, (self.index, self.now));
+            let call = call.clone();
+            self.owe_completion(id, &call, Outcome::Error, (self.index, self.now));
         }
     }
 
@@ -430,13 +425,13 @@ impl Facts {
                 delivery.state = DeliveryState::Untold;
                 untold.push((
                     delivery.to.clone(),
-                    delivery.markers.clone(),
+                    delivery.speaker.clone(),
                     delivery.asked.1,
                 ));
             }
         }
-        for (to, markers, asked) in untold {
-            self.on_output_delivered(&to, &markers, (asked, self.now), false);
+        for (to, speaker, asked) in untold {
+            self.on_output_delivered(&to, speaker.as_ref(), (asked, self.now), false);
         }
         self.steers.retain(|_, steer| steer.outcome.is_some());
         self.lose_unwritten();
@@ -474,10 +469,12 @@ impl Facts {
             };
             run.state = RunState::Lost;
             let run = run.clone();
+            let live = &mut self.sessions[run.session].live;
+            live.retain(|live| live != id);
             self.on_bound_run_ended(id, false);
             let since = (self.index, self.now);
             match &run.role {
-                Role::Child(call) => self.owe_completion(id, call, &run, Outcome::Lost, since),
+                Role::Child(call) => self.owe_completion(id, call, Outcome::Lost, since),
                 Role::Chat(message) => {
                     self.owe_reply(id, run.origins.clone(), vec![message.clone()], since);
                 }

@@ -4,7 +4,7 @@ use super::bound::Those;
 use super::{BindingFacts, BindingId, CallFacts, Chatter, Facts, Touch};
 use crate::address::{Address, Place};
 use crate::effect::UnboundBecause;
-use crate::id::{Marker, SessionKey};
+use crate::id::{Marker, RunId, SessionKey};
 use crate::profile::LapseCheck;
 use crate::stimulus::{Author, Inbound};
 use crate::time::Time;
@@ -222,7 +222,7 @@ impl Facts {
     pub(super) fn on_output_delivered(
         &mut self,
         at: &Address,
-        markers: &[Marker],
+        speaker: Option<&RunId>,
         (from, to): (Time, Time),
         certain: bool,
     ) {
@@ -230,8 +230,7 @@ impl Facts {
             return;
         };
         // Others may repeat what it said.
-        let run = self.made_for(markers).and_then(|(_, born)| born.run());
-        let run = run.and_then(|run| self.runs.get(run));
+        let run = speaker.and_then(|run| self.runs.get(run));
         let own = run.is_some_and(|run| run.key == binding.key);
         let alive = binding.earliest_lapse().is_none_or(|due| to < due);
         let now = self.now;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{BornAs, Facts, Origins};
+use super::{BornAs, Facts, Origins, SessionFacts};
 use crate::address::Address;
 use crate::effect::{Answer, Memory, StartRun, SteerRun};
 use crate::id::{AgentId, CallId, Marker, RunId, SessionId, SessionKey, Text};
@@ -18,6 +18,8 @@ use crate::trace::Entry;
 pub struct RunFacts {
     /// Its session.
     pub key: SessionKey,
+    /// The number of its session among all sessions.
+    pub session: usize,
     /// The gateway's name for the session's incarnation.
     pub session_id: SessionId,
     /// Its agent.
@@ -42,6 +44,13 @@ pub struct RunFacts {
     pub words: Vec<Marker>,
     /// The entry it was asked for in, and when.
     pub asked: (usize, Time),
+}
+
+impl RunFacts {
+    /// Whether it is to answer that message.
+    pub fn answers(&self, message: &Marker) -> bool {
+        matches!(&self.role, Role::Chat(marker) if marker == message)
+    }
 }
 
 /// What a run is for.
@@ -172,9 +181,20 @@ impl Facts {
         key: &'a SessionKey,
     ) -> impl Iterator<Item = (&'a RunId, &'a RunFacts)> {
         let session = self.sessions.get(key);
-        let runs = session.into_iter().flat_map(|session| session.runs.iter());
-        runs.filter_map(|id| Some((id, self.runs.get(id)?)))
-            .filter(|(_, run)| run.state.is_live())
+        self.live_of(session)
+    }
+
+    /// The live runs of the session of the entry's run.
+    pub fn live_runs_here(&self) -> impl Iterator<Item = (&RunId, &RunFacts)> {
+        self.live_of(self.session_here().map(|(_, session)| session))
+    }
+
+    fn live_of<'a>(
+        &'a self,
+        session: Option<&'a SessionFacts>,
+    ) -> impl Iterator<Item = (&'a RunId, &'a RunFacts)> {
+        let live = session.into_iter().flat_map(|session| &session.live);
+        live.filter_map(|id| self.runs.get_key_value(id))
     }
 
     pub(super) fn on_internal_turn(&mut self, turn: &InternalTurn, entry: &Entry) {
@@ -207,17 +227,19 @@ impl Facts {
             answered: None,
         };
         self.owed += 1;
-        if self
-            .calls
-            .insert(call.call.clone(), facts)
-            .is_some_and(|old| old.answer.is_none())
-        {
+        let (number, old) = self.calls.insert_full(call.call.clone(), facts);
+        self.here.call = Some(number);
+        if old.is_some_and(|old| old.answer.is_none()) {
             self.owed -= 1;
         }
     }
 
-    pub(super) fn on_answer(&mut self, answer: &Answer, _: &Entry) {
-        let Some(call) = self.calls.get_mut(&answer.call) else {
+    pub(super) fn on_answer(&mut self, answer: &Answer) {
+        let Some((_, call)) = self
+            .here
+            .call
+            .and_then(|call| self.calls.get_index_mut(call))
+        else {
             return;
         };
         if call.answer.is_none() && call.life == self.lives {
@@ -248,8 +270,12 @@ impl Facts {
                 call.run = Some(start.run.clone());
             }
         }
+        let session = self.sessions.entry(start.session_key.clone());
+        let number = session.index();
+        session.or_default();
         let run = RunFacts {
             key: start.session_key.clone(),
+            session: number,
             session_id: start.session_id.clone(),
             agent: start.agent.clone(),
             memory: start.memory.clone(),
@@ -272,24 +298,25 @@ impl Facts {
         self.note_late_given(&start.run, &entry.markers);
     }
 
-    pub(super) fn on_cancel_run(&mut self, run: &RunId) {
-        if let Some(run) = self.runs.get_mut(run) {
+    pub(super) fn on_cancel_run(&mut self) {
+        if let Some((_, run)) = self.here.run.and_then(|run| self.runs.get_index_mut(run)) {
             run.cancelled = true;
         }
     }
 
     pub(super) fn on_run_started(&mut self, started: &RunStarted) {
-        let Some(run) = self
-            .runs
-            .get_mut(&started.run)
-            .filter(|run| run.state.is_live())
-        else {
+        let Some((_, run)) = self.here.run.and_then(|run| self.runs.get_index_mut(run)) else {
             return;
         };
+        if !run.state.is_live() {
+            return;
+        }
         match started.outcome {
             Start::Started => run.state = RunState::Running,
             Start::Refused => {
                 run.state = RunState::Refused;
+                let session = &mut self.sessions[run.session];
+                session.live.retain(|live| *live != started.run);
                 self.forget_session_run(&started.run);
                 self.note_untaken(&started.run);
                 self.on_turn_failed(&started.run);
@@ -299,26 +326,28 @@ impl Facts {
     }
 
     pub(super) fn on_run_progress(&mut self, progress: &RunProgress, entry: &Entry) {
-        let origins = self.runs.get(&progress.run).map(|run| run.origins.clone());
+        let origins = self.run_here().map(|run| run.origins.clone());
         let what = BornAs::Progress(progress.run.clone());
         self.bear(&entry.own, &what, &origins.unwrap_or_default());
     }
 
     pub(super) fn on_run_ended(&mut self, ended: &RunEnded, entry: &Entry) {
-        let known = self.runs.get(&ended.run);
+        let now = self.now;
+        let known = self.run_here();
         let origins = known.map(|run| run.origins.clone()).unwrap_or_default();
         self.bear(&entry.own, &BornAs::LastWords(ended.run.clone()), &origins);
-        let Some(run) = self
-            .runs
-            .get_mut(&ended.run)
-            .filter(|run| run.state.is_live())
-        else {
+        let Some((_, run)) = self.here.run.and_then(|run| self.runs.get_index_mut(run)) else {
             return;
         };
+        if !run.state.is_live() {
+            return;
+        }
         run.state = RunState::Ended(ended.outcome);
         run.words.clone_from(&entry.own);
-        let key = run.key.clone();
-        self.brush_session(&key);
+        let session = &mut self.sessions[run.session];
+        // Whether it counts as a write is the gateway's affair.
+        session.written_to = now;
+        session.live.retain(|live| *live != ended.run);
         self.note_archive_end(&ended.run);
         self.settle_turn(&ended.run, ended.outcome);
         self.begin_owing(ended, entry);

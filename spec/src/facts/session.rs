@@ -14,6 +14,8 @@ use crate::trace::Entry;
 pub struct SessionFacts {
     /// Runs on its key in its present incarnation, and any that are still live.
     pub runs: Vec<RunId>,
+    /// Those of them that are live.
+    pub live: Vec<RunId>,
     /// When its incarnation began at the latest; `None` before its first run.
     pub started_at: Option<Time>,
     /// When its incarnation began at the earliest.
@@ -41,9 +43,33 @@ pub struct SessionFacts {
     pub id_before: Option<SessionId>,
     /// The state before the run that was asked for last, for checkers to compare with.
     pub before: Option<Box<SessionBefore>>,
+    /// Where it last spoke with a person.
+    pub spoke: Option<Spoke>,
+}
+
+/// Where a session last spoke with a person.
+#[derive(Clone, Debug)]
+pub struct Spoke {
+    /// The address of the message that it answered.
+    pub at: Address,
+    /// Whether it had a turn since that nobody wrote for.
+    pub moved_on: bool,
 }
 
 impl SessionFacts {
+    /// It has a turn: one that answers a message at an address, or one that nobody wrote for.
+    fn turn_for(&mut self, message: Option<&Address>, role: &Role) {
+        match (&mut self.spoke, message) {
+            (Some(spoke), None) => spoke.moved_on |= *role != Role::Unknown,
+            (None, None) => (),
+            (Some(spoke), Some(at)) if spoke.at == *at => spoke.moved_on = false,
+            (spoke, Some(at)) => {
+                let (at, moved_on) = (at.clone(), false);
+                *spoke = Some(Spoke { at, moved_on });
+            }
+        }
+    }
+
     fn as_before(&self, uncertain: bool) -> SessionBefore {
         SessionBefore {
             started_at: self.started_at,
@@ -321,14 +347,6 @@ impl Facts {
         }
     }
 
-    /// Something happened to a session that may or may not count as a write.
-    pub(super) fn brush_session(&mut self, key: &SessionKey) {
-        let now = self.now;
-        if let Some(session) = self.sessions.get_mut(key) {
-            session.written_to = now;
-        }
-    }
-
     pub(super) fn note_admin_call(&mut self, call: &Call) {
         let key = call.params.get("key").and_then(|key| key.as_str());
         if matches!(call.method.as_str(), "sessions.reset" | "sessions.delete")
@@ -377,13 +395,20 @@ impl Facts {
 
     pub(super) fn note_session_run(&mut self, id: &RunId, run: &RunFacts) {
         let now = self.now;
-        let mut arrived = None;
-        if let Role::Chat(marker) = &run.role {
-            arrived = self.messages.get(marker).map(|message| message.arrived);
-        }
-        self.note_key(&run.key);
+        let message = match &run.role {
+            Role::Chat(marker) => self.messages.get(marker),
+            Role::Child(_)
+            | Role::Sent(_)
+            | Role::Plugin(_)
+            | Role::Event(_)
+            | Role::Internal
+            | Role::Unknown => None,
+        };
+        let arrived = message.map(|message| message.arrived);
+        let said_at = message.map(|message| &message.at);
+        self.sessions[run.session].turn_for(said_at, &run.role);
         let archive_due = self.note_archive_start(&run.key);
-        let session = self.sessions.entry(run.key.clone()).or_default();
+        let session = &mut self.sessions[run.session];
         let told_at = session.told_at.map(|(_, at)| at);
         let last = session.runs.last().and_then(|run| self.runs.get(run));
         let ran = |run: &&RunFacts| matches!(run.state, RunState::Running | RunState::Ended(_));
@@ -398,13 +423,14 @@ impl Facts {
             archive_due,
             ..session.as_before(uncertain)
         };
-        session.before = Some(Box::new(before));
+        match &mut session.before {
+            Some(kept) => **kept = before,
+            none @ None => *none = Some(Box::new(before)),
+        }
         if run.memory != Memory::Continue || !session.as_before(false).is_known() {
             session.started_at = Some(now);
             session.started_from = told_at.or(arrived.map(|(_, at)| at)).or(Some(now));
-            session
-                .runs
-                .retain(|run| self.runs.get(run).is_some_and(|run| run.state.is_live()));
+            session.runs.clone_from(&session.live);
         }
         // A command waits its turn behind messages that came before it.
         let still_told = session.told_at.is_some_and(|told| match arrived {
@@ -420,6 +446,9 @@ impl Facts {
         session.written_at = now;
         session.written_to = now;
         session.runs.push(id.clone());
+        if !session.live.contains(id) {
+            session.live.push(id.clone());
+        }
         if let Role::Chat(marker) = &run.role {
             session.interacted_at = Some(now);
             session.interacted_from = session
@@ -429,12 +458,13 @@ impl Facts {
             self.place_resets();
         }
         // Further messages that were collected into one run.
-        for marker in run
-            .given
-            .iter()
-            .filter(|marker| run.role != Role::Chat((*marker).clone()))
-        {
-            self.note_message_given(id, marker);
+        for &message in &self.here.messages {
+            if let Some((marker, message)) = self.messages.get_index_mut(message)
+                && !run.answers(marker)
+                && message.runs.is_empty()
+            {
+                message.runs.push(id.clone());
+            }
         }
     }
 
@@ -483,11 +513,5 @@ impl Facts {
         message.runs.push(id.clone());
         let at = message.at.clone();
         self.home.insert(at, key.clone());
-    }
-
-    fn note_message_given(&mut self, id: &RunId, marker: &Marker) {
-        if let Some(message) = self.messages.get_mut(marker).filter(|m| m.runs.is_empty()) {
-            message.runs.push(id.clone());
-        }
     }
 }

@@ -173,7 +173,8 @@ impl Facts {
 
     pub(super) fn turn_of(&self, run: usize) -> Option<TurnFacts> {
         let (_, run) = self.runs.get_index(run)?;
-        let (session, _, facts) = self.sessions.get_full(&run.key)?;
+        let session = run.session;
+        let (_, facts) = self.sessions.get_index(session)?;
         let before = facts.before.as_deref()?;
         if !before.is_known() || before.uncertain {
             return None;

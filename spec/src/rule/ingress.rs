@@ -13,7 +13,7 @@ use super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::address::Address;
 use crate::effect::{Effect, Report};
 use crate::facts::{Facts, MessageFacts, Role, RunState};
-use crate::id::{Marker, RunId, SessionKey, SteerId};
+use crate::id::{Marker, RunId, SteerId};
 use crate::profile::Family;
 use crate::stimulus::{Steering, Stimulus};
 use crate::time::Time;
@@ -107,7 +107,8 @@ impl Checker for Once {
             }
             What::Stimulus(Stimulus::RunEnded(ended)) => {
                 if self.ended.0 != entry.at {
-                    self.ended = (entry.at, Vec::new());
+                    self.ended.0 = entry.at;
+                    self.ended.1.clear();
                 }
                 self.ended.1.push(ended.run.clone());
             }
@@ -230,8 +231,9 @@ impl Once {
 #[derive(Default)]
 struct Fifo {
     waiting: BTreeMap<Number, Waiting>,
-    /// For each session, the latest-arrived message of each conversation that a run was given.
-    newest: FxHashMap<SessionKey, Vec<Newest>>,
+    /// For each session by its number, the latest-arrived message of each conversation that a run
+    /// was given.
+    newest: FxHashMap<usize, Vec<Newest>>,
     /// Runs that were told to stop.
     cancelled: Vec<RunId>,
     rested: bool,
@@ -270,7 +272,7 @@ impl Checker for Fifo {
                 }
             }
             What::Effect(Effect::SteerRun(steer)) => {
-                let latest = facts.texts_here().max_by_key(|(_, born)| born.entry);
+                let latest = facts.latest_here();
                 if let Some((marker, _)) = latest.filter(|(_, born)| born.is_message()) {
                     self.on_given(marker, &steer.run, facts, sink);
                 }
@@ -344,6 +346,9 @@ impl Fifo {
         let Some(message) = facts.messages.get(marker) else {
             return;
         };
+        if !message.wants_answer || message.is_command() {
+            return;
+        }
         // In a thread bound by another account it is that account's to answer.
         let elsewhere = facts.bindings.iter().any(|binding| {
             let there = &binding.address;
@@ -356,7 +361,7 @@ impl Fifo {
                     )
                 && there.account != message.at.account
         });
-        if !message.wants_answer || message.is_command() || elsewhere {
+        if elsewhere {
             return;
         }
         let arrived = (facts.index(), entry.at);
@@ -399,7 +404,7 @@ impl Fifo {
         let Some(run) = facts.run_here() else {
             return;
         };
-        let other = facts.live_runs(&run.key).find(|(other, facts)| {
+        let other = facts.live_runs_here().find(|(other, facts)| {
             *other != id && !facts.start_unknown && !self.cancelled.contains(other)
         });
         if let Some((other, _)) = other {
@@ -419,10 +424,10 @@ impl Fifo {
             };
             waiting.tried = true;
             let at = &message.at;
-            let Some(key) = facts.run_here().map(|run| run.key.clone()) else {
+            let Some(session) = facts.run_here().map(|run| run.session) else {
                 continue;
             };
-            let queues = self.newest.entry(key).or_default();
+            let queues = self.newest.entry(session).or_default();
             let known = queues.iter().position(|newest| newest.at == *at);
             let newest = known.map(|known| &mut queues[known]);
             match newest {

@@ -80,10 +80,7 @@ impl Checker for SamePlace {
         let What::Effect(Effect::Deliver(deliver)) = &entry.what else {
             return;
         };
-        let Some((carrier, born)) = facts.carrier_here() else {
-            return;
-        };
-        let Some((id, run)) = born.run().and_then(|id| Some((id, facts.runs.get(id)?))) else {
+        let Some(((carrier, _), (id, run))) = facts.carrier_here().zip(facts.speaker_here()) else {
             return;
         };
         let Role::Chat(message) = &run.role else {

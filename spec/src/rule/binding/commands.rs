@@ -146,7 +146,7 @@ impl Checker for FocusBinds {
 
 impl FocusBinds {
     fn no_binding(&self, start: &crate::effect::StartRun, facts: &Facts, sink: &mut Sink) {
-        let Some(Role::Chat(message)) = facts.runs.get(&start.run).map(|run| &run.role) else {
+        let Some(Role::Chat(message)) = facts.run_here().map(|run| &run.role) else {
             return;
         };
         let Some(message) = facts.messages.get(message) else {

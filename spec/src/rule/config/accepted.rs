@@ -71,7 +71,10 @@ impl Accepted {
         sink: &mut Sink,
     ) {
         self.due(entry.at, sink);
-        let wrong = Config::problems(config, &facts.profile.dials);
+        let wrong = match facts.understood {
+            true => Vec::new(),
+            false => Config::problems(config, &facts.profile.dials),
+        };
         self.given = Some(Given {
             at: (facts.index(), entry.at),
             wrong,

@@ -78,7 +78,7 @@ impl Settings {
     }
 
     fn on_start(&mut self, start: &StartRun, facts: &Facts, sink: &mut Sink) {
-        match facts.runs.get(&start.run).map(|run| &run.role) {
+        match facts.run_here().map(|run| &run.role) {
             Some(Role::Child(call)) if start.resumes.is_none() => {
                 if let Some(call) = facts.calls.get(call)
                     && self.since < call.made.0

@@ -45,9 +45,8 @@ impl Checker for Once {
             What::Stimulus(Stimulus::Receipt(receipt))
                 if matches!(receipt.outcome, Delivered::Accepted { .. })
                     && facts
-                        .deliveries
-                        .get(&receipt.delivery)
-                        .is_some_and(|delivery| tells_of_a_child(delivery, facts)) =>
+                        .delivery_here()
+                        .is_some_and(|(_, delivery)| tells_of_a_child(delivery, facts)) =>
             {
                 sink.witness();
             }
@@ -63,12 +62,8 @@ impl Checker for Once {
 
 /// Whether a text is a child's last words, or those of a turn that was told of a child.
 fn tells_of_a_child(delivery: &DeliveryFacts, facts: &Facts) -> bool {
-    let run = || facts.made_for(&delivery.markers)?.1.run();
-    // Only a child's end, or a turn told of one, is worth the look.
-    !facts.completions.is_empty()
-        && run().is_some_and(|run| {
-            facts.completions.contains_key(run) || !facts.told_by(run).is_empty()
-        })
+    let run = delivery.speaker.as_ref();
+    run.is_some_and(|run| facts.completions.contains_key(run) || !facts.told_by(run).is_empty())
 }
 
 impl Once {
@@ -111,18 +106,21 @@ impl Once {
             attempt.unknown = before.map(|before| (before.asked.1, before.key.clone()));
         }
         let last = std::mem::replace(&mut attempt.last, deliver.delivery.clone());
-        let (words, to) = (marker.in_text(), &deliver.to);
-        let again = format!(
-            "delivery {} takes {words} of run {run} to {to} again",
-            deliver.delivery
-        );
+        let to = &deliver.to;
+        let again = || {
+            format!(
+                "delivery {} takes {} of run {run} to {to} again",
+                deliver.delivery,
+                marker.in_text(),
+            )
+        };
         match state {
             DeliveryState::Accepted => sink.fail(
-                format!("{again}, where delivery {last} was accepted"),
+                format!("{}, where delivery {last} was accepted", again()),
                 "what was accepted is not said twice",
             ),
             DeliveryState::Pending => sink.fail(
-                format!("{again}, while delivery {last} is on its way"),
+                format!("{}, while delivery {last} is on its way", again()),
                 "another attempt waits for the receipt of the one before",
             ),
             _ => (),
@@ -132,7 +130,7 @@ impl Once {
         };
         if facts.profile.dials.after_unknown == AfterUnknown::GiveUpAloud {
             sink.fail(
-                format!("{again}, and nobody knows what came of delivery {last}"),
+                format!("{}, and nobody knows what came of delivery {last}", again()),
                 "what may have arrived is given up aloud, and not repeated",
             );
             return;
@@ -146,7 +144,10 @@ impl Once {
             sink.witness();
         } else {
             sink.fail(
-                format!("{again}, unmarked, though an earlier attempt may have arrived"),
+                format!(
+                    "{}, unmarked, though an earlier attempt may have arrived",
+                    again()
+                ),
                 "a repeat uses the key of the first attempt while the channel recognises it, else \
                  it is marked as a possible repeat",
             );
@@ -194,6 +195,10 @@ fn said_by_a_turn(
 
 /// A turn, or a text steered into one, tells a requester of children.
 fn tell(turn: &RunId, steer: Option<&SteerId>, markers: &[Marker], facts: &Facts, sink: &mut Sink) {
+    // Most turns are told of nothing: there is nothing to tell of.
+    if facts.completions.is_empty() {
+        return;
+    }
     for (child, other) in told_before(turn, steer, markers, facts) {
         let key = facts
             .runs

@@ -20,9 +20,9 @@ impl Checker for Origin {
             return;
         };
         match &born.what {
-            BornAs::LastWords(id) | BornAs::Progress(id) => {
-                if let Some(run) = facts.runs.get(id) {
-                    said(deliver, carrier, (id, run), facts, sink);
+            BornAs::LastWords(_) | BornAs::Progress(_) => {
+                if let Some(run) = facts.speaker_here() {
+                    said(deliver, carrier, run, facts, sink);
                 }
             }
             BornAs::Parameter(id) => {

@@ -15,6 +15,8 @@ use crate::trace::{Entry, What, World};
 pub(super) struct Liveness {
     /// Runs that owe something, as far as was seen.
     open: Vec<RunId>,
+    /// How much had been settled when that was last looked at.
+    settlements: u64,
 }
 
 fn is_settled(facts: &Facts, run: &RunId) -> bool {
@@ -31,6 +33,10 @@ fn is_settled(facts: &Facts, run: &RunId) -> bool {
 
 impl Liveness {
     fn settle(&mut self, facts: &Facts, sink: &mut Sink) {
+        if self.settlements == facts.settlements() {
+            return;
+        }
+        self.settlements = facts.settlements();
         let before = self.open.len();
         self.open.retain(|run| !is_settled(facts, run));
         for _ in self.open.len()..before {
@@ -39,9 +45,15 @@ impl Liveness {
     }
 
     fn open(&mut self, run: &RunId, facts: &Facts) {
-        let owes = facts.completions.contains_key(run) || facts.replies.contains_key(run);
+        let completion = facts.completions.get(run).map(|c| c.settled.is_some());
+        let reply = facts.replies.get(run).map(|reply| reply.settled.is_some());
+        let owes = completion.is_some() || reply.is_some();
         if owes && !self.open.contains(run) {
             self.open.push(run.clone());
+            // What came before it was heard of settles it too.
+            if completion.unwrap_or(true) && reply.unwrap_or(true) {
+                self.settlements = u64::MAX;
+            }
         }
     }
 }
@@ -188,8 +200,8 @@ impl Checker for StillOwed {
 
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
-            What::Stimulus(Stimulus::Receipt(receipt)) => {
-                let Some(delivery) = facts.deliveries.get(&receipt.delivery) else {
+            What::Stimulus(Stimulus::Receipt(_)) => {
+                let Some((_, delivery)) = facts.delivery_here() else {
                     return;
                 };
                 let what = match delivery.state {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::rule;
 use crate::address::Address;
-use crate::effect::{Deliver, Effect, StartRun};
+use crate::effect::{Deliver, Effect};
 use crate::facts::{Facts, Role, RunFacts};
-use crate::id::{RunId, SessionKey};
+use crate::id::RunId;
 use crate::profile::ProactiveTo;
 use crate::rule::{Checker, Kind, Rule, Sink};
 use crate::stimulus::{Outcome, Stimulus};
@@ -21,7 +21,7 @@ pub(super) fn rules() -> Vec<Rule> {
                    where a session last spoke with a person.",
             sources: &["I-06", "MD-002", "MD-022", "MD-028", "MD-056"],
             dials: &["proactive_to"],
-            sees: &[Kind::StartRun, Kind::RunEnded, Kind::Deliver, Kind::Crashed],
+            sees: &[Kind::RunEnded, Kind::Deliver, Kind::Crashed],
             checker: Some(|| Box::<RouteHygiene>::default()),
             ..rule()
         },
@@ -32,65 +32,16 @@ pub(super) fn rules() -> Vec<Rule> {
                    with a person.",
             sources: &["MD-021", "MD-027", "I-05", "I-06"],
             dials: &["proactive_to"],
-            sees: &[Kind::StartRun, Kind::Deliver, Kind::RunEnded],
+            sees: &[Kind::Deliver, Kind::RunEnded],
             checker: Some(|| Box::<Proactive>::default()),
             ..rule()
         },
     ]
 }
 
-/// What a delivery carries of a run's words: the run and its facts.
-fn speaker(facts: &Facts) -> Option<(&RunId, &RunFacts)> {
-    let id = facts.carrier_here()?.1.run()?;
-    Some((id, facts.runs.get(id)?))
-}
-
-/// The address of the message that a run answers.
-fn answers<'f>(run: &RunFacts, facts: &'f Facts) -> Option<&'f Address> {
-    match &run.role {
-        Role::Chat(message) => facts.messages.get(message).map(|message| &message.at),
-        _ => None,
-    }
-}
-
-/// Where sessions last spoke with people.
-#[derive(Default)]
-struct Routes {
-    last: BTreeMap<SessionKey, Route>,
-}
-
-struct Route {
-    at: Address,
-    /// Whether there was a turn since that nobody wrote for.
-    moved_on: bool,
-}
-
-impl Routes {
-    fn follow(&mut self, start: &StartRun, facts: &Facts) {
-        let Some(run) = facts.runs.get(&start.run) else {
-            return;
-        };
-        match answers(run, facts) {
-            Some(at) => {
-                let route = Route {
-                    at: at.clone(),
-                    moved_on: false,
-                };
-                self.last.insert(run.key.clone(), route);
-            }
-            None => {
-                if let Some(route) = self.last.get_mut(&run.key) {
-                    route.moved_on |= run.role != Role::Unknown;
-                }
-            }
-        }
-    }
-}
-
 /// MUST: only people's messages make a route.
 #[derive(Default)]
 struct RouteHygiene {
-    routes: Routes,
     /// Words of the clockwork's turns that are due where their session last spoke: since when, and
     /// where.
     due: BTreeMap<RunId, ((usize, Time), Address)>,
@@ -99,12 +50,14 @@ struct RouteHygiene {
 impl Checker for RouteHygiene {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
-            What::Effect(Effect::StartRun(start)) => self.routes.follow(start, facts),
             What::Stimulus(Stimulus::RunEnded(ended)) => {
-                let silent = ["NO_REPLY", "ANNOUNCE_SKIP"];
-                let silent = silent.iter().any(|token| ended.text.contains(token));
-                if ended.outcome == Outcome::Ok && !entry.own.is_empty() && !silent {
-                    self.owe(&ended.run, facts);
+                let speaks = ended.outcome == Outcome::Ok && !entry.own.is_empty();
+                let run = facts.run_here().filter(|_| speaks);
+                if let Some(at) = run.and_then(|run| route(run, facts))
+                    && !is_silent(&ended.text)
+                {
+                    let due = ((facts.index(), facts.now()), at.clone());
+                    self.due.insert(ended.run.clone(), due);
                 }
             }
             What::Effect(Effect::Deliver(deliver)) => self.judge(deliver, facts, sink),
@@ -124,31 +77,34 @@ impl Checker for RouteHygiene {
     }
 }
 
+/// Whether a text asks not to be said.
+fn is_silent(text: &str) -> bool {
+    ["NO_REPLY", "ANNOUNCE_SKIP"]
+        .iter()
+        .any(|token| text.contains(token))
+}
+
+/// Where a turn of the clockwork that is not the first thing since a person wrote speaks, where
+/// that is where its session last spoke with a person.
+fn route<'f>(run: &RunFacts, facts: &'f Facts) -> Option<&'f Address> {
+    let dials = &facts.profile.dials;
+    if run.role != Role::Internal || dials.proactive_to != ProactiveTo::LastRoute {
+        return None;
+    }
+    let spoke = facts.sessions[run.session].spoke.as_ref()?;
+    let configured = facts.config.heartbeat_to(&run.agent).decided();
+    (spoke.moved_on && configured.is_none()).then_some(&spoke.at)
+}
+
 impl RouteHygiene {
-    /// The route of a turn of the clockwork that is not the first thing since a person wrote.
-    fn route(&self, run: &RunFacts, facts: &Facts) -> Option<&Route> {
-        let configured = facts.config.heartbeat_to(&run.agent).decided().is_some();
-        let by_route = facts.profile.dials.proactive_to == ProactiveTo::LastRoute && !configured;
-        let route = self.routes.last.get(&run.key)?;
-        (by_route && run.role == Role::Internal && route.moved_on).then_some(route)
-    }
-
-    fn owe(&mut self, id: &RunId, facts: &Facts) {
-        let run = facts.runs.get(id);
-        if let Some(route) = run.and_then(|run| self.route(run, facts)) {
-            let due = ((facts.index(), facts.now()), route.at.clone());
-            self.due.insert(id.clone(), due);
-        }
-    }
-
     fn judge(&mut self, deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
-        let Some((id, run)) = speaker(facts) else {
+        let Some((id, run)) = facts.speaker_here() else {
             return;
         };
-        let Some(route) = self.route(run, facts) else {
+        let Some(at) = route(run, facts) else {
             return;
         };
-        let (to, at, key) = (&deliver.to, &route.at, &run.key);
+        let (to, key) = (&deliver.to, &run.key);
         if to == at {
             sink.witness();
             self.due.remove(id);
@@ -164,7 +120,6 @@ impl RouteHygiene {
 /// MUST: nobody hears what nobody asked for, but at the configured address.
 #[derive(Default)]
 struct Proactive {
-    routes: Routes,
     /// Words of the clockwork's turns that went nowhere so far.
     silent: u64,
 }
@@ -172,16 +127,15 @@ struct Proactive {
 impl Checker for Proactive {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
-            What::Effect(Effect::StartRun(start)) => self.routes.follow(start, facts),
-            What::Stimulus(Stimulus::RunEnded(ended)) => {
-                let run = facts.runs.get(&ended.run);
-                let nowhere = run.is_some_and(|run| {
-                    let to = facts.config.heartbeat_to(&run.agent).decided();
-                    run.role == Role::Internal && to.is_none()
+            What::Stimulus(Stimulus::RunEnded(_)) if !entry.own.is_empty() => {
+                let mut run = facts.run_here().into_iter();
+                let nowhere = run.any(|run| {
+                    let to = || facts.config.heartbeat_to(&run.agent).decided();
+                    run.role == Role::Internal && to().is_none()
                 });
-                self.silent += u64::from(nowhere && !entry.own.is_empty());
+                self.silent += u64::from(nowhere);
             }
-            What::Effect(Effect::Deliver(deliver)) => self.judge(deliver, facts, sink),
+            What::Effect(Effect::Deliver(deliver)) => judge(deliver, facts, sink),
             _ => (),
         }
     }
@@ -195,32 +149,32 @@ impl Checker for Proactive {
     }
 }
 
-impl Proactive {
-    fn judge(&self, deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
-        let Some((id, run)) = speaker(facts) else {
-            return;
-        };
-        if run.role != Role::Internal {
-            return;
-        }
-        let configured = facts.config.heartbeat_to(&run.agent).decided();
-        let route = self.routes.last.get(&run.key).map(|route| &route.at);
-        let allowed = match (configured, facts.profile.dials.proactive_to) {
-            (Some(configured), _) => Some(configured),
-            (None, ProactiveTo::ConfiguredAddress) => None,
-            (None, ProactiveTo::LastRoute) => route,
-        };
-        let to = &deliver.to;
-        match allowed {
-            Some(allowed) if allowed == to => sink.witness(),
-            Some(allowed) => sink.fail(
-                format!("run {id} of the clockwork speaks in {to}"),
-                format!("nobody asked for it, so it goes to {allowed}"),
-            ),
-            None => sink.fail(
-                format!("run {id} of the clockwork speaks in {to}"),
-                "nobody asked for it and no address is configured, so it goes nowhere",
-            ),
-        }
+/// A turn of the clockwork speaks.
+fn judge(deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
+    let Some((id, run)) = facts.speaker_here() else {
+        return;
+    };
+    if run.role != Role::Internal {
+        return;
+    }
+    let configured = facts.config.heartbeat_to(&run.agent).decided();
+    let spoke = facts.sessions[run.session].spoke.as_ref();
+    let route = spoke.map(|spoke| &spoke.at);
+    let allowed = match (configured, facts.profile.dials.proactive_to) {
+        (Some(configured), _) => Some(configured),
+        (None, ProactiveTo::ConfiguredAddress) => None,
+        (None, ProactiveTo::LastRoute) => route,
+    };
+    let to = &deliver.to;
+    match allowed {
+        Some(allowed) if allowed == to => sink.witness(),
+        Some(allowed) => sink.fail(
+            format!("run {id} of the clockwork speaks in {to}"),
+            format!("nobody asked for it, so it goes to {allowed}"),
+        ),
+        None => sink.fail(
+            format!("run {id} of the clockwork speaks in {to}"),
+            "nobody asked for it and no address is configured, so it goes nowhere",
+        ),
     }
 }

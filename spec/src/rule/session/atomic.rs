@@ -37,8 +37,8 @@ struct Atomic {
     bound: Bound,
     /// Sessions that were told to, for certain, and since which entry.
     told: FxHashMap<SessionKey, usize>,
-    /// The life of the gateway in which each session last had a run.
-    lives: FxHashMap<SessionKey, u32>,
+    /// The life of the gateway in which each session, by its number, last had a run.
+    lives: FxHashMap<usize, u32>,
     /// Sessions whose last run began anew.
     rotated: FxHashSet<SessionKey>,
     /// Sessions that began anew and have a label to show.
@@ -114,11 +114,10 @@ impl Atomic {
         let keeps = facts.profile.dials.reset_keeps_id;
         let key = &start.session_key;
         // What a crash took of a fresh start nobody can tell.
-        let same_life = self.lives.insert(key.clone(), facts.lives) == Some(facts.lives);
-        let before = facts
-            .sessions
-            .get(key)
-            .and_then(|session| session.id_before.as_ref());
+        let number = facts.run_here().map_or(usize::MAX, |run| run.session);
+        let same_life = self.lives.insert(number, facts.lives) == Some(facts.lives);
+        let session = facts.session_here();
+        let before = session.and_then(|(_, session)| session.id_before.as_ref());
         let Some(turn) = facts.turn_here() else {
             self.told.remove(key);
             self.rotated.remove(key);

@@ -103,11 +103,13 @@ impl Idle {
 
 fn find_zeroes(value: &Value, path: &str, found: &mut Vec<String>) {
     for (name, value) in value.as_object().into_iter().flatten() {
-        let path = format!("{path}.{name}");
+        let path = || format!("{path}.{name}");
         if name == "idleMinutes" && value.as_u64() == Some(0) {
-            found.push(path);
-        } else if name.starts_with("reset") || path.starts_with("session.reset") {
-            find_zeroes(value, &path, found);
+            found.push(path());
+        } else if value.is_object()
+            && (name.starts_with("reset") || path().starts_with("session.reset"))
+        {
+            find_zeroes(value, &path(), found);
         }
     }
 }

@@ -74,12 +74,12 @@ impl Checker for Canonical {
 
 impl Canonical {
     fn on_start(&mut self, start: &StartRun, facts: &Facts, sink: &mut Sink) {
-        let Some(run) = facts.runs.get(&start.run) else {
+        let Some(run) = facts.run_here() else {
             return;
         };
         match &run.role {
-            Role::Chat(marker) => {
-                if let Some(message) = facts.messages.get(marker) {
+            Role::Chat(_) => {
+                if let Some((_, message)) = facts.chat_here() {
                     self.from(&message.at, message.kind, start, facts, sink);
                 }
             }
@@ -154,7 +154,7 @@ impl Canonical {
                 sink.witness();
             }
         }
-        if clear {
+        if clear && !self.owners.contains_key(key) {
             self.owners.insert(key.clone(), owner);
         }
     }

@@ -280,8 +280,8 @@ impl Checker for UnknownFresh {
             return;
         }
         let (run, key) = (&start.run, &start.session_key);
-        let session = facts.sessions.get(key);
-        let Some(before) = session.and_then(|session| session.before.as_deref()) else {
+        let session = facts.session_here();
+        let Some(before) = session.and_then(|(_, session)| session.before.as_deref()) else {
             return;
         };
         if before.is_known() || before.uncertain {

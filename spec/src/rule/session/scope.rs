@@ -6,7 +6,7 @@ use super::super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::address::{Address, Place};
 use crate::config::DmScope;
 use crate::effect::{Effect, StartRun};
-use crate::facts::Facts;
+use crate::facts::{Facts, Table};
 use crate::id::{AgentId, PersonId, RunId, SessionKey};
 use crate::profile::Family;
 use crate::trace::{Entry, What};
@@ -32,7 +32,8 @@ struct Scope {
     under: Option<(DmScope, BTreeMap<String, Vec<String>>)>,
     /// The entry since which that configuration is in force.
     since: usize,
-    seen: BTreeMap<(AgentId, Address), Seen>,
+    /// For each agent, what was seen of each conversation.
+    seen: BTreeMap<AgentId, Table<Address, Seen>>,
     /// Pairs that were compared already; each is one witness.
     compared: BTreeSet<(Address, Address)>,
     /// How often a conversation was seen with another session or person than before.
@@ -56,20 +57,25 @@ impl Checker for Scope {
         let Some((_, message)) = facts.chat_here() else {
             return;
         };
-        // What is bound goes where it is bound, also where nobody heard that it is.
-        let bound = facts.bindings.iter().any(|b| b.address == message.at)
-            || facts.is_child_session(&start.session_key);
         if message.kind != Place::Direct
             || message.arrived.0 < self.since
-            || bound
             || start.resumes.is_some()
         {
             return;
         }
-        let here = (start.agent.clone(), message.at.clone());
+        // What is bound goes where it is bound, also where nobody heard that it is.
+        let bound = facts.bindings.iter().any(|b| b.address == message.at);
+        if bound || facts.session_here().is_some_and(|(_, it)| it.is_child) {
+            return;
+        }
         let said = (&message.from, &start.session_key);
-        if let Some(seen) = self.seen.get_mut(&here)
-            && (&seen.from, &seen.key) == said
+        let of_agent = self.seen.get_mut(&start.agent);
+        let seen = of_agent.and_then(|of_agent| of_agent.get_mut(&message.at));
+        let is_same = seen
+            .as_ref()
+            .is_some_and(|seen| (&seen.from, &seen.key) == said);
+        if let Some(seen) = seen
+            && is_same
             && seen.compared == self.changes
         {
             // The same again, where nothing else has changed.
@@ -77,15 +83,15 @@ impl Checker for Scope {
             return;
         }
         self.compare(&message.at, &message.from, start, facts, sink);
-        let before = self.seen.get(&here).map(|seen| (&seen.from, &seen.key));
-        self.changes += u64::from(before != Some(said));
+        self.changes += u64::from(!is_same);
         let seen = Seen {
             from: message.from.clone(),
             key: start.session_key.clone(),
             run: start.run.clone(),
             compared: self.changes,
         };
-        self.seen.insert(here, seen);
+        let of_agent = self.seen.entry(start.agent.clone()).or_default();
+        of_agent.insert(message.at.clone(), seen);
     }
 }
 
@@ -110,11 +116,7 @@ impl Scope {
         facts: &Facts,
         sink: &mut Sink,
     ) {
-        let of_agent = self
-            .seen
-            .iter()
-            .filter(|((agent, _), _)| *agent == start.agent);
-        for ((_, other), seen) in of_agent {
+        for (other, seen) in self.seen.get(&start.agent).into_iter().flatten() {
             let Some(joined) = joined(facts, (at, from), (other, &seen.from)) else {
                 continue;
             };
@@ -146,20 +148,19 @@ fn joined(facts: &Facts, one: (&Address, &PersonId), other: (&Address, &PersonId
     if one.0 == other.0 {
         return Some(true);
     }
-    let by_conversation = |(at, _): (&Address, &PersonId)| PersonId::from(at.conversation.as_str());
-    let by_person = |(_, from): (&Address, &PersonId)| from.clone();
-    let same = |peer: &dyn Fn((&Address, &PersonId)) -> PersonId| {
-        let (first, second) = (peer(one), peer(other));
-        let same_name = facts.known_as(one.0, &first) == facts.known_as(other.0, &second);
-        let same_channel = one.0.channel == other.0.channel;
-        let same_account = one.0.account == other.0.account;
+    let same_channel = one.0.channel == other.0.channel;
+    let same_account = one.0.account == other.0.account;
+    let same = |first: &PersonId, second: &PersonId| {
+        let same_name = || facts.known_as(one.0, first) == facts.known_as(other.0, second);
         match facts.config.session.dm_scope {
             DmScope::Main => true,
-            DmScope::PerPeer => same_name,
-            DmScope::PerChannelPeer => same_name && same_channel,
-            DmScope::PerAccountChannelPeer => same_name && same_channel && same_account,
+            DmScope::PerPeer => same_name(),
+            DmScope::PerChannelPeer => same_channel && same_name(),
+            DmScope::PerAccountChannelPeer => same_channel && same_account && same_name(),
         }
     };
-    let (conversation, person) = (same(&by_conversation), same(&by_person));
+    let named = |at: &Address| PersonId::from(at.conversation.as_str());
+    let conversation = same(&named(one.0), &named(other.0));
+    let person = same(one.1, other.1);
     (conversation == person).then_some(conversation)
 }
