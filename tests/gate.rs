@@ -77,7 +77,8 @@ fn parts_that_were_played_apart_are_one_report() {
     }
     let merged = file("merged.json");
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let asked = [&["merge"], &parts[..], &["--report", &json(&merged)]].concat();
+    let form = json(&merged);
+    let asked = [&["merge"], &parts[..], &["--report", &form]].concat();
     moorline(&asked).code(1);
     let (whole, merged) = (report(&whole), report(&merged));
     assert_eq!(whole.exit_code, merged.exit_code);

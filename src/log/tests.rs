@@ -83,7 +83,9 @@ fn what_is_owed_at_the_end_of_a_log_is_held_against_nobody() {
 
 #[test]
 fn what_is_no_log_is_told_of() {
-    let open = played("relay/tells_the_dm_and_nobody_else", None).trace.to_lines();
+    let open = played("relay/tells_the_dm_and_nobody_else", None)
+        .trace
+        .to_lines();
     let (open, _) = open.split_once('\n').expect("it has lines");
     let wake = |at: u64| format!("{{\"at\":{at},\"stimulus\":{{\"wake\":{{}}}}}}");
     let rows = [

@@ -162,7 +162,10 @@ fn sarif_points_at_the_rule() {
     assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "relay.once");
     assert_eq!(broken["ruleId"], "relay.once");
     let known = &run["results"][1]["suppressions"][0];
-    assert_eq!(known["justification"], "we drop them (https://example.org/7)");
+    assert_eq!(
+        known["justification"],
+        "we drop them (https://example.org/7)"
+    );
     assert_eq!(run["results"][2]["ruleId"], "expectation");
 }
 
