@@ -52,6 +52,18 @@ fn known_failures_pass_until_they_hold() {
 }
 
 #[test]
+fn yesterdays_conformer_is_judged_by_yesterdays_rules() {
+    let frozen = moorline(&["run", "isolation", "--requirements", "2026-11-28"]).code(0);
+    assert!(out(&frozen).contains("conforms: "), "{}", out(&frozen));
+    let unknown = moorline(&["run", "isolation", "--requirements", "2020-01-01"]).code(64);
+    assert!(
+        err(&unknown).contains("there are 2026-11-28"),
+        "{}",
+        err(&unknown)
+    );
+}
+
+#[test]
 fn a_list_that_makes_no_sense_is_refused() {
     let list = directory("wrong-list").join("known.toml");
     fs::write(&list, "[[known]]\nrule = 'relay.onse'\nreason = 'x'\n").expect("it can be written");

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use moorline_sim::broken::{self, Broken};
 use moorline_spec::profile::{Family, Profile};
+use moorline_spec::requirements::{self, Requirements};
 use moorline_spec::rule::{self, Rule};
 
 use super::GatewayArgs;
@@ -71,6 +72,23 @@ pub(super) fn profile_in(path: &Path) -> Result<Profile, Failure> {
         let (path, line, column) = (path.display(), error.line(), error.column());
         Failure::Usage(format!("{path}:{line}:{column}: it is no profile: {what}"))
     })
+}
+
+/// The rules that were required at a date.
+pub(super) fn requirements(date: &str) -> Result<Requirements, Failure> {
+    requirements::of(date).ok_or_else(|| {
+        let known: Vec<&str> = requirements::all().iter().map(|set| set.date).collect();
+        let known = known.join(", ");
+        Failure::Usage(format!(
+            "no requirements were frozen on {date:?}; there are {known}"
+        ))
+    })
+}
+
+/// Whether a fixture is about a rule of a set, or about none in particular.
+pub(super) fn is_about(named: &Named, set: &Requirements) -> bool {
+    let rules = &named.scenario().rules;
+    rules.is_empty() || rules.iter().any(|rule| set.has(rule))
 }
 
 /// A list of known failures.

@@ -158,6 +158,9 @@ struct RunArgs {
     /// Stop at the first fixture that fails
     #[arg(long)]
     fail_fast: bool,
+    /// Judge by the rules that were required at a date, such as `2026-11-28`: what came later warns
+    #[arg(long, value_name = "DATE")]
+    requirements: Option<String>,
     /// A list of known failures, TOML or JSON: they do not fail the gate, and one that holds again
     /// does
     #[arg(long, value_name = "FILE")]

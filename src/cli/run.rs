@@ -9,11 +9,21 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::failure::Failure;
 use super::{ReportFile, RunArgs, choose};
-use crate::report::{Account, Exit, Format, KnownFailures, Report, gather, write_report};
+use crate::report::{Account, Exit, Format, KnownFailures, Report, gather, require, write_report};
 
 pub(super) fn run(out: &mut impl Write, args: &RunArgs) -> Result<Exit, Failure> {
     let began = Instant::now();
-    let selection = choose::selection(&args.what)?;
+    let mut selection = choose::selection(&args.what)?;
+    let set = args
+        .requirements
+        .as_deref()
+        .map(choose::requirements)
+        .transpose()?;
+    if let Some(set) = &set {
+        selection
+            .fixtures
+            .retain(|named| choose::is_about(named, set));
+    }
     let known = args
         .expect
         .as_deref()
@@ -34,6 +44,9 @@ pub(super) fn run(out: &mut impl Write, args: &RunArgs) -> Result<Exit, Failure>
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
     let mut report = gather(account, gate.report(), &gate.profile().name, seconds);
+    if let Some(set) = &set {
+        require(&mut report, set);
+    }
     if let Some(known) = known {
         let is_whole = args.shard.is_none() && !args.fail_fast;
         known.apply(&mut report, is_whole);

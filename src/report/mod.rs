@@ -5,6 +5,7 @@ mod formats;
 mod gather;
 mod known;
 mod merge;
+mod required;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ pub use formats::{Format, UnknownFormat};
 pub use gather::{Account, gather, lines};
 pub use known::{KnownFailures, WrongList};
 pub use merge::{NoParts, merge};
+pub use required::require;
 pub use text::{write_lines, write_report};
 
 /// The JSON Schema of a report.

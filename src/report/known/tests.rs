@@ -1,10 +1,11 @@
 use std::path::Path;
 
 use moorline_spec::profile::Family;
+use moorline_spec::requirements::Requirements;
 use moorline_spec::trace::Rest;
 
 use super::*;
-use crate::report::{BreachReport, Exit, GatewayKind, GatewayReport};
+use crate::report::{BreachReport, Exit, GatewayKind, GatewayReport, require};
 
 fn report() -> Report {
     let breach = |fixture: &str| BreachReport {
@@ -126,6 +127,22 @@ fn what_fails_no_more_fails_the_gate() {
         assert_eq!(report.stale.len(), stale, "{entry}");
         assert_eq!(report.exit_code, u8::from(stale > 0), "{entry}");
     }
+}
+
+#[test]
+fn what_came_later_fails_nobody() {
+    let set = |rules: &[&'static str]| Requirements {
+        date: "2026-01-01",
+        rules: rules.to_vec(),
+    };
+    let mut later = report();
+    require(&mut later, &set(&["relay.origin"]));
+    assert_eq!(later.exit(), Exit::Conforms);
+    assert_eq!(later.rules[0].standing, Standing::Warn);
+    assert_eq!(later.fixtures[0].outcome, FixtureOutcome::Passed);
+    let mut asked = report();
+    require(&mut asked, &set(&["relay.once"]));
+    assert_eq!(asked.exit(), Exit::DoesNotConform);
 }
 
 #[test]
