@@ -41,7 +41,7 @@ pub enum LogError {
     #[error("{0}")]
     Read(#[from] io::Error),
     /// A line is no entry.
-    #[error("line {line}, column {}: {source}", source.column())]
+    #[error("line {line}, column {}: {}", source.column(), without_place(source))]
     Entry {
         /// The line, from 1.
         line: usize,
@@ -69,6 +69,15 @@ pub enum LogError {
     /// Nothing is in it.
     #[error("there is no entry in it")]
     Empty,
+}
+
+/// What serde says, without the place in the line, which is said before.
+fn without_place(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    match words.rsplit_once(" at line ") {
+        Some((what, _)) => what.to_owned(),
+        None => words,
+    }
 }
 
 /// The entries of a log, one after the other, each with the number of its line.

@@ -54,7 +54,7 @@ fn page(test: &str, reader: &str) -> PathBuf {
         text.contains("default-src 'none'"),
         "it may ask nothing of any network"
     );
-    let text = text.replace("</body>", &format!("<script>{reader}</script>\n</body>"));
+    let text = text.replace("</body>", &format!("<script>{{{reader}}}</script>\n</body>"));
     fs::write(&file, text).expect("it can be written");
     file
 }
@@ -99,6 +99,7 @@ fn the_page_draws_what_went_wrong() {
         document.querySelectorAll("article details").forEach((one) => { one.open = true; });
         setTimeout(() => {
           note("pictures", document.querySelectorAll("article svg").length);
+          note("placed", all.filter((one) => one.entry !== undefined).length);
           note("lit", document.querySelectorAll("article svg .halo").length);
           note("lanes", [...document.querySelectorAll("svg .lane-name")].slice(0, 2).map((one) => one.firstChild.data).join(" "));
           note("arrows", document.querySelector("svg").querySelectorAll("line.arrow").length);
@@ -113,11 +114,8 @@ fn the_page_draws_what_went_wrong() {
     assert!(number("broken") > 0);
     assert!(number("findings") > 0);
     assert_eq!(number("pictures"), number("findings"));
-    assert_eq!(
-        number("lit"),
-        number("findings"),
-        "the breaking entry is lit in each"
-    );
+    assert!(number("lit") > 0);
+    assert_eq!(number("lit"), number("placed"), "the breaking entry is lit");
     assert!(number("arrows") > 5);
     assert!(
         noted(&dom, "lanes").contains("telegram/"),
