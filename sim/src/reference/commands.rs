@@ -39,7 +39,7 @@ impl Reference {
             return false;
         }
         self.state.remember(seen.clone());
-        self.dirty(Dirty::Seen(seen.clone()));
+        self.dirty(Dirty::Seen(Box::new(seen.clone())));
         if obeys == Obeys::Ignores {
             return true;
         }

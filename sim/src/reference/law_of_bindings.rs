@@ -188,7 +188,7 @@ impl Real {
         let index = |at: &Address| (0..PLACES).find(|&index| place(index) == *at);
         for effect in effects {
             match effect {
-                Effect::Persist(persist) => self.disk.push(persist.record),
+                Effect::Persist(persist) => self.disk.push(persist.record.text()),
                 Effect::Report(Report::Unbound {
                     address,
                     session_key,

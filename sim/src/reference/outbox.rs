@@ -262,7 +262,7 @@ impl Reference {
         self.dirty(Dirty::Post(number));
         let debt = self.carried_by(&post);
         if let Some(run) = debt.or(post.run) {
-            self.report_failure(run, Some(post.to), why);
+            self.report_failure(run, Some(post.to.clone()), why);
         }
         if let Some(debt) = debt {
             self.settle(debt);

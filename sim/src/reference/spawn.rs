@@ -209,17 +209,16 @@ impl Reference {
             .cloned();
         self.unbind_session(&run.key, UnboundBecause::SpawnFailed);
         self.state.sessions.remove(&run.key);
-        self.state.transcripts.remove(&run.key);
         self.dirty(Dirty::Session(run.key.clone()));
         if let Turn::Child {
             call: Some(call), ..
-        } = run.turn
+        } = &run.turn
         {
             let remains = thread.map_or(String::new(), |at| {
                 format!("; the thread {at} remains, unbound")
             });
             self.refuse(
-                call,
+                call.clone(),
                 format!("the child did not start: {why}{remains}. Try again."),
             );
         }

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::decisions::{Audience, Cause, Lapse, Mode, Path, Runtime, Times};
+use super::directory::Directory;
+use super::shelf::Shelf;
 use super::transcript::Line;
 
 /// A session: what its agent remembers, and who it belongs to.
@@ -62,6 +64,9 @@ pub(super) struct Session {
     /// The runs that wait behind it, in order of arrival.
     #[serde(skip)]
     pub queue: VecDeque<u64>,
+    /// What it was given and said.
+    #[serde(skip)]
+    pub lines: VecDeque<Line>,
 }
 
 /// What makes a session a child.
@@ -411,12 +416,11 @@ const SEEN_MAX: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub life: u64,
-    pub sessions: FxHashMap<SessionKey, Session>,
+    pub sessions: Directory,
     pub archives: BTreeSet<(Time, SessionKey)>,
-    pub transcripts: FxHashMap<SessionKey, VecDeque<Line>>,
-    pub runs: BTreeMap<u64, Run>,
-    pub debts: BTreeMap<u64, Debt>,
-    pub posts: BTreeMap<u64, Post>,
+    pub runs: Shelf<Run>,
+    pub debts: Shelf<Debt>,
+    pub posts: Shelf<Post>,
     pub bindings: BTreeMap<u64, Binding>,
     pub bound: FxHashMap<Address, u64>,
     pub bound_to: FxHashMap<SessionKey, Vec<u64>>,
@@ -508,6 +512,22 @@ impl Binding {
 }
 
 impl Session {
+    /// As it is written down: without what is written apart.
+    pub(super) fn as_written(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            agent: self.agent.clone(),
+            label: self.label.clone(),
+            route: self.route.clone(),
+            child: self.child.clone(),
+            lasting: self.lasting.clone(),
+            heard_at: None,
+            queue: VecDeque::new(),
+            lines: VecDeque::new(),
+            ..*self
+        }
+    }
+
     pub(super) fn new(key: SessionKey, agent: AgentId, id: u64, now: Time) -> Self {
         Self {
             key,
@@ -530,6 +550,7 @@ impl Session {
             heard_at: None,
             current: None,
             queue: VecDeque::new(),
+            lines: VecDeque::new(),
         }
     }
 }

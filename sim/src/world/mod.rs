@@ -27,6 +27,7 @@ use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{AgentId, CallId, Marker, RunId, Text};
 use moorline_spec::observe::Observer;
 use moorline_spec::profile::Profile;
+use moorline_spec::record::Record;
 use moorline_spec::scenario::{Action, Crash, Scenario};
 use moorline_spec::stimulus::{Open, Stimulus};
 use moorline_spec::time::{Span, Time};
@@ -174,7 +175,7 @@ struct World<'s> {
     /// What the gateway is told next, all at once, and the markers of each.
     told: Vec<Stimulus>,
     marks: Vec<(Vec<Marker>, Vec<Marker>)>,
-    persisted: Vec<Text>,
+    persisted: Vec<Record>,
     /// The half of a record that was being written when the gateway died.
     torn: Option<Text>,
     config: Arc<Value>,
@@ -238,7 +239,7 @@ impl<'s> World<'s> {
     ) -> Result<Rest, Stopped<G::Error>> {
         let mut effects = Vec::new();
         let files = self.scenario.disk.iter();
-        self.persisted = files.map(|file| Text::from(file.to_string())).collect();
+        self.persisted = files.map(|file| Record::from(file.to_string())).collect();
         let open = self.open(!self.persisted.is_empty());
         self.tell(Stimulus::Open(open), Vec::new(), Vec::new());
         loop {
@@ -268,6 +269,10 @@ impl<'s> World<'s> {
 
     /// What the gateway knows when a life begins.
     fn open(&mut self, restored: bool) -> Box<Open> {
+        for record in &mut self.persisted {
+            // A later life reads it again.
+            *record = record.text().into();
+        }
         Box::new(Open {
             starts_at: self.scenario.starts_at.as_str().into(),
             timezone: self.scenario.timezone.as_str().into(),
@@ -278,7 +283,7 @@ impl<'s> World<'s> {
             disk: self
                 .persisted
                 .iter()
-                .cloned()
+                .map(Record::text)
                 .chain(self.torn.take())
                 .collect(),
             alive: std::mem::take(&mut self.alive),
