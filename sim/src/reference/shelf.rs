@@ -67,9 +67,6 @@ mod tests {
             text.push_str(" and after");
         }
         assert_eq!(shared.as_deref().map(String::as_str), Some("before"));
-        assert_eq!(
-            shelf.get(&7).map(String::as_str),
-            Some("before and after")
-        );
+        assert_eq!(shelf.get(&7).map(String::as_str), Some("before and after"));
     }
 }
