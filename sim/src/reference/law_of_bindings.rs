@@ -244,7 +244,8 @@ impl Real {
         let number = self
             .gateway
             .post(&place(at), "words".into(), stem, None, purpose);
-        let delivery = self.gateway.state.posts[&number].delivery.clone();
+        let post = self.gateway.state.posts.get(&number);
+        let delivery = post.and_then(|post| post.delivery.clone());
         self.settle();
         let message = "posted".into();
         self.told(Stimulus::Receipt(Receipt {

@@ -9,7 +9,6 @@ mod archive;
 mod bindings;
 mod commands;
 mod decisions;
-mod directory;
 mod exchange;
 mod ingress;
 mod journal;
@@ -63,6 +62,7 @@ use moorline_spec::stimulus::{ConfigChanged, Stimulus};
 use moorline_spec::time::Time;
 use serde_json::{Value, json};
 
+use crate::numbered::numbered;
 pub use decisions::{
     AfterLapse, Again, Ages, Anew, Archiving, Asked, Asker, Audience, Bindable, Brood, Busy, By,
     Cause, Context, Decisions, Doubt, Exchange, Expecting, Handing, Hearing, Lapse, Limited, Lost,
@@ -258,10 +258,10 @@ impl Reference {
     }
 
     /// A name that no other life uses: `d7`, in the third life `d3-7`.
-    fn name(&self, letter: char, number: u64) -> String {
+    fn name(&self, letter: &str, number: u64) -> Text {
         match self.state.life {
-            0 | 1 => format!("{letter}{number}"),
-            life => format!("{letter}{life}-{number}"),
+            0 | 1 => numbered(&[letter], number),
+            life => numbered(&[&numbered(&[letter], life), "-"], number),
         }
     }
 }

@@ -141,7 +141,7 @@ impl Reference {
             return;
         }
         self.state.steers_made += 1;
-        let steer = SteerId::from(self.name('x', self.state.steers_made));
+        let steer = SteerId::from(self.name("x", self.state.steers_made));
         let joining = Joining {
             run: current,
             message: first,

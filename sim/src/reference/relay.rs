@@ -144,7 +144,7 @@ impl Reference {
         debt.state = Standing::Steering(run);
         let input = words_of(debt);
         self.state.steers_made += 1;
-        let steer = SteerId::from(self.name('x', self.state.steers_made));
+        let steer = SteerId::from(self.name("x", self.state.steers_made));
         let waits = Steer {
             run,
             debt: number,

@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_a_record_shares_stays_as_it_was() {
-        let mut shelf = Shelf::default();
+        let mut shelf: Shelf<String> = Shelf::default();
         shelf.insert(7, "before".to_owned());
         let shared = shelf.share(&7);
         if let Some(text) = shelf.get_mut(&7) {

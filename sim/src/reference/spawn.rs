@@ -35,7 +35,7 @@ impl Reference {
         match at {
             Some(at) if spawn.thread && self.placement(&at) == Placement::Child => {
                 self.state.requests_made += 1;
-                let request = RequestId::from(self.name('q', self.state.requests_made));
+                let request = RequestId::from(self.name("q", self.state.requests_made));
                 self.out.push(Effect::OpenThread(OpenThread {
                     request: request.clone(),
                     parent: self.decisions.thread_parent(&at),

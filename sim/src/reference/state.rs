@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::decisions::{Audience, Cause, Lapse, Mode, Path, Runtime, Times};
-use super::directory::Directory;
 use super::shelf::Shelf;
 use super::transcript::Line;
+use crate::recent::Recent;
 
 /// A session: what its agent remembers, and who it belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -416,7 +416,7 @@ const SEEN_MAX: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub life: u64,
-    pub sessions: Directory,
+    pub sessions: Recent<SessionKey, Session>,
     pub archives: BTreeSet<(Time, SessionKey)>,
     pub runs: Shelf<Run>,
     pub debts: Shelf<Debt>,

@@ -174,7 +174,7 @@ impl Reference {
         }
         self.state.steered_at.insert(pair, self.now);
         self.state.steers_made += 1;
-        let steer = SteerId::from(self.name('x', self.state.steers_made));
+        let steer = SteerId::from(self.name("x", self.state.steers_made));
         let run = keys::run_id(number);
         let result = json!({
             "status": "accepted", "mode": "steer", "runId": run, "sessionKey": row.key,

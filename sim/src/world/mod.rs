@@ -292,6 +292,7 @@ impl<'s> World<'s> {
     }
 
     /// The gateway is told something, with the next call; later, where it is down.
+    #[inline]
     fn tell(&mut self, stimulus: Stimulus, own: Vec<Marker>, markers: Vec<Marker>) {
         if self.down.is_some() {
             self.backlog.push_back(Told {
@@ -314,22 +315,28 @@ impl<'s> World<'s> {
         let result = gateway.handle(self.now, &self.told, effects);
         let is_wake = matches!(self.told.first(), Some(Stimulus::Wake {}));
         self.told_since_steps += u64::from(!is_wake);
-        let mut told = std::mem::take(&mut self.told);
-        let mut marks = std::mem::take(&mut self.marks);
-        for (stimulus, (own, markers)) in told.drain(..).zip(marks.drain(..)) {
-            if let Stimulus::Call(call) = &stimulus {
-                self.calls(call);
+        for stimulus in &self.told {
+            if let Stimulus::Call(call) = stimulus {
+                let run = self.caller(call);
+                self.calls.insert(call.call.clone(), run);
             }
-            self.record(What::Stimulus(stimulus), own, markers);
         }
-        // The buffers come back for the next call.
-        (self.told, self.marks) = (told, marks);
+        let at = self.now;
+        let told = self.told.drain(..).zip(self.marks.drain(..));
+        let entries = told.map(|(stimulus, (own, markers))| Entry {
+            at,
+            what: What::Stimulus(stimulus),
+            own,
+            markers,
+        });
+        self.trace.entries.extend(entries);
         if result.is_ok() {
             self.reply(effects);
         }
         result
     }
 
+    #[inline]
     fn record(&mut self, what: What, own: Vec<Marker>, markers: Vec<Marker>) {
         self.trace.entries.push(Entry {
             at: self.now,
