@@ -281,7 +281,7 @@ mod tests {
 
     use serde::{Deserialize, Serialize};
 
-    use super::*;
+    use super::text as written;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Thing {
@@ -302,7 +302,7 @@ mod tests {
 
     #[track_caller]
     fn check(thing: &Thing, text: &str) {
-        assert_eq!(super::text(thing), text);
+        assert_eq!(written(thing), text);
         assert_eq!(serde_json::from_str::<Thing>(text).unwrap(), *thing);
     }
 
