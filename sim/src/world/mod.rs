@@ -240,9 +240,9 @@ impl<'s> World<'s> {
         let mut effects = Vec::new();
         let files = self.scenario.disk.iter();
         self.persisted = files
-            .map(|file| match file {
-                Value::String(text) => Record::from(text),
-                file => Record::from(file.to_string()),
+            .map(|file| match file.as_str() {
+                Some(text) => Record::from(text),
+                None => Record::from(file.to_string()),
             })
             .collect();
         let open = self.open(!self.persisted.is_empty());
