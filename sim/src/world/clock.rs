@@ -73,7 +73,8 @@ pub(super) enum What {
     /// A message arrives late, or again.
     Inbound {
         inbound: Box<Inbound>,
-        own: Option<Marker>,
+        own: Vec<Marker>,
+        markers: Vec<Marker>,
     },
 }
 

@@ -327,14 +327,17 @@ impl<'s> World<'s> {
             }
         }
         let at = self.now;
-        let told = self.told.drain(..).zip(self.marks.drain(..));
-        let entries = told.map(|(stimulus, (own, markers))| Entry {
-            at,
-            what: What::Stimulus(stimulus),
-            own,
-            markers,
-        });
-        self.trace.entries.extend(entries);
+        let mut marks = self.marks.drain(..);
+        for stimulus in self.told.drain(..) {
+            let (own, markers) = marks.next().unwrap_or_default();
+            self.trace.entries.push(Entry {
+                at,
+                what: What::Stimulus(stimulus),
+                own,
+                markers,
+            });
+        }
+        drop(marks);
         if result.is_ok() {
             self.reply(effects);
         }
