@@ -1,6 +1,7 @@
 //! A map whose user asks for the same thing again and again.
 
 use std::cell::Cell;
+use std::fmt;
 use std::hash::Hash;
 
 use indexmap::IndexMap;
@@ -8,7 +9,6 @@ use rustc_hash::FxBuildHasher;
 
 /// Things by their keys. What was asked for last is tried before a key is hashed: one step of a
 /// play is about one session in one conversation, and looks each of them up some ten times.
-#[derive(Debug)]
 pub(crate) struct Recent<K, V> {
     all: IndexMap<K, V, FxBuildHasher>,
     last: Cell<usize>,
@@ -20,6 +20,13 @@ impl<K, V> Default for Recent<K, V> {
             all: IndexMap::default(),
             last: Cell::default(),
         }
+    }
+}
+
+/// What is in it; which one was asked for last is nobody's business.
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Recent<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.all.fmt(f)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is written down, and how it is read again: each record holds the things that one stimulus
 //! changed, whole, so that reading them in order gives the last state of each.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use moorline_spec::address::Place;
@@ -111,7 +112,7 @@ fn change(dirty: Dirty, state: &State) -> Option<Change> {
     let change = match dirty {
         Dirty::Life => Change::Life(state.life),
         Dirty::Session(key) => match state.sessions.get(&key) {
-            Some(session) => Change::Session(Box::new(session.as_written())),
+            Some(session) => Change::Session(Box::new(as_written(session))),
             None => Change::Deleted(key),
         },
         Dirty::Begun(key) => Change::Begun(key),
@@ -148,6 +149,22 @@ fn change(dirty: Dirty, state: &State) -> Option<Change> {
         }
     };
     Some(change)
+}
+
+/// A session without what is written apart, or not at all.
+fn as_written(session: &Session) -> Session {
+    Session {
+        key: session.key.clone(),
+        agent: session.agent.clone(),
+        label: session.label.clone(),
+        route: session.route.clone(),
+        child: session.child.clone(),
+        lasting: session.lasting.clone(),
+        heard_at: None,
+        queue: VecDeque::new(),
+        lines: VecDeque::new(),
+        ..*session
+    }
 }
 
 /// Whether a record is one of these. What an older version left is not.

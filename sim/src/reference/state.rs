@@ -520,22 +520,6 @@ impl Binding {
 }
 
 impl Session {
-    /// As it is written down: without what is written apart.
-    pub(super) fn as_written(&self) -> Self {
-        Self {
-            key: self.key.clone(),
-            agent: self.agent.clone(),
-            label: self.label.clone(),
-            route: self.route.clone(),
-            child: self.child.clone(),
-            lasting: self.lasting.clone(),
-            heard_at: None,
-            queue: VecDeque::new(),
-            lines: VecDeque::new(),
-            ..*self
-        }
-    }
-
     pub(super) fn new(key: SessionKey, agent: AgentId, id: u64, now: Time) -> Self {
         Self {
             key,
