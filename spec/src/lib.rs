@@ -17,6 +17,7 @@ pub mod observe;
 pub mod profile;
 pub mod projection;
 pub mod requirements;
+pub mod record;
 pub mod rule;
 pub mod scenario;
 pub mod schema;
