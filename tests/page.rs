@@ -54,7 +54,10 @@ fn page(test: &str, reader: &str) -> PathBuf {
         text.contains("default-src 'none'"),
         "it may ask nothing of any network"
     );
-    let text = text.replace("</body>", &format!("<script>{{{reader}}}</script>\n</body>"));
+    let text = text.replace(
+        "</body>",
+        &format!("<script>{{{reader}}}</script>\n</body>"),
+    );
     fs::write(&file, text).expect("it can be written");
     file
 }
