@@ -116,7 +116,8 @@ fn exchange(number: u64) -> [Stimulus; 4] {
     ]
 }
 
-fn handled(messages: u64, profile: &Profile) -> u64 {
+/// `reads` says whether the text of every record is put together, as a disk would have it.
+fn handled(messages: u64, profile: &Profile, reads: bool) -> u64 {
     let mut gateway = Reference::new(profile);
     let mut effects = Vec::new();
     let open = Open {
@@ -147,6 +148,11 @@ fn handled(messages: u64, profile: &Profile) -> u64 {
             let Ok(()) = gateway.handle(now, std::slice::from_ref(&stimulus), &mut effects);
             stimuli += 1;
             for effect in &effects {
+                if let Effect::Persist(persist) = effect
+                    && reads
+                {
+                    black_box(persist.record.text());
+                }
                 if let Effect::StartRun(start) = effect {
                     run = Some(start.run.clone());
                 }
@@ -166,7 +172,10 @@ fn stimuli(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("P2");
     group.throughput(Throughput::Elements(4 * MESSAGES));
     group.bench_function("stimuli handled by the reference", |bencher| {
-        bencher.iter(|| handled(black_box(MESSAGES), &profile));
+        bencher.iter(|| handled(black_box(MESSAGES), &profile, false));
+    });
+    group.bench_function("the same, every record read", |bencher| {
+        bencher.iter(|| handled(black_box(MESSAGES), &profile, true));
     });
     group.bench_function("plain heap loop", |bencher| {
         bencher.iter(|| plain_loop(black_box(4 * MESSAGES)));
