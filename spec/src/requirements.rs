@@ -1,8 +1,6 @@
 //! Frozen sets of rules, by date: whoever conformed to one conforms to it tomorrow, whatever rules
 //! come after.
 
-use crate::rule;
-
 /// The rules that were required at a date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirements {
@@ -46,6 +44,7 @@ fn ids(text: &'static str) -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule;
 
     #[test]
     fn every_rule_of_a_set_is_still_there() {

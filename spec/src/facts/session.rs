@@ -407,26 +407,9 @@ impl Facts {
         let arrived = message.map(|message| message.arrived);
         let said_at = message.map(|message| &message.at);
         self.sessions[run.session].turn_for(said_at, &run.role);
-        let archive_due = self.note_archive_start(&run.key);
+        self.note_session_before(run);
         let session = &mut self.sessions[run.session];
         let told_at = session.told_at.map(|(_, at)| at);
-        let last = session.runs.last().and_then(|run| self.runs.get(run));
-        let ran = |run: &&RunFacts| matches!(run.state, RunState::Running | RunState::Ended(_));
-        session.id_before = last.filter(ran).map(|run| run.session_id.clone());
-        let unsure = last.is_some_and(|run| {
-            let refused = run.state == RunState::Refused && session.started_at.is_none();
-            let lost = run.state == RunState::Lost || run.start_unknown || refused;
-            run.memory != Memory::Continue && lost
-        });
-        let uncertain = std::mem::take(&mut session.uncertain) || unsure;
-        let before = SessionBefore {
-            archive_due,
-            ..session.as_before(uncertain)
-        };
-        match &mut session.before {
-            Some(kept) => **kept = before,
-            none @ None => *none = Some(Box::new(before)),
-        }
         if run.memory != Memory::Continue || !session.as_before(false).is_known() {
             session.started_at = Some(now);
             session.started_from = told_at.or(arrived.map(|(_, at)| at)).or(Some(now));
@@ -465,6 +448,29 @@ impl Facts {
             {
                 message.runs.push(id.clone());
             }
+        }
+    }
+
+    /// What a session was before the run that is asked for now.
+    fn note_session_before(&mut self, run: &RunFacts) {
+        let archive_due = self.note_archive_start(&run.key);
+        let session = &mut self.sessions[run.session];
+        let last = session.runs.last().and_then(|run| self.runs.get(run));
+        let ran = |run: &&RunFacts| matches!(run.state, RunState::Running | RunState::Ended(_));
+        session.id_before = last.filter(ran).map(|run| run.session_id.clone());
+        let unsure = last.is_some_and(|run| {
+            let refused = run.state == RunState::Refused && session.started_at.is_none();
+            let lost = run.state == RunState::Lost || run.start_unknown || refused;
+            run.memory != Memory::Continue && lost
+        });
+        let uncertain = std::mem::take(&mut session.uncertain) || unsure;
+        let before = SessionBefore {
+            archive_due,
+            ..session.as_before(uncertain)
+        };
+        match &mut session.before {
+            Some(kept) => **kept = before,
+            none @ None => *none = Some(Box::new(before)),
         }
     }
 

@@ -27,6 +27,16 @@ struct Attempt {
     unknown: Option<(Time, Option<Text>)>,
 }
 
+impl Attempt {
+    fn first(deliver: &Deliver) -> Self {
+        Self {
+            to: deliver.to.clone(),
+            last: deliver.delivery.clone(),
+            unknown: None,
+        }
+    }
+}
+
 impl Checker for Once {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
@@ -91,29 +101,17 @@ impl Once {
     ) {
         let attempts = self.attempts.entry(marker.clone()).or_default();
         let Some(attempt) = attempts.iter_mut().find(|a| a.to == deliver.to) else {
-            attempts.push(Attempt {
-                to: deliver.to.clone(),
-                last: deliver.delivery.clone(),
-                unknown: None,
-            });
-            return;
+            return attempts.push(Attempt::first(deliver));
         };
         let before = facts.deliveries.get(&attempt.last);
         let state = before.map_or(DeliveryState::Untold, |before| before.state);
-        if matches!(state, DeliveryState::Unknown | DeliveryState::Untold)
-            && attempt.unknown.is_none()
-        {
-            attempt.unknown = before.map(|before| (before.asked.1, before.key.clone()));
+        if matches!(state, DeliveryState::Unknown | DeliveryState::Untold) {
+            let unknown = || before.map(|before| (before.asked.1, before.key.clone()));
+            attempt.unknown = attempt.unknown.take().or_else(unknown);
         }
         let last = std::mem::replace(&mut attempt.last, deliver.delivery.clone());
         let to = &deliver.to;
-        let again = || {
-            format!(
-                "delivery {} takes {} of run {run} to {to} again",
-                deliver.delivery,
-                marker.in_text(),
-            )
-        };
+        let again = || again(deliver, marker, run);
         match state {
             DeliveryState::Accepted => sink.fail(
                 format!("{}, where delivery {last} was accepted", again()),
@@ -153,6 +151,15 @@ impl Once {
             );
         }
     }
+}
+
+/// `delivery d2 takes ⟦r1⟧ of run a to telegram/alice again`
+fn again(deliver: &Deliver, marker: &Marker, run: &RunId) -> String {
+    let (delivery, to) = (&deliver.delivery, &deliver.to);
+    format!(
+        "delivery {delivery} takes {} of run {run} to {to} again",
+        marker.in_text()
+    )
 }
 
 /// A child's own words after those of a turn that was told of it: the same people read it twice.
