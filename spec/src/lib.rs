@@ -19,6 +19,7 @@ pub mod projection;
 pub mod rule;
 pub mod scenario;
 pub mod schema;
+pub mod silence;
 pub mod stimulus;
 pub mod time;
 pub mod trace;

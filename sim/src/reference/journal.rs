@@ -7,6 +7,7 @@ use moorline_spec::time::Time;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
+use super::given_up::GivenUp;
 use super::record;
 use super::state::{Binding, Debt, Failure, Post, Progress, Run, Seen, Session, State, Turn};
 use super::transcript::Line;
@@ -27,6 +28,7 @@ pub(super) enum Dirty {
     Seen(Seen),
     Unseen(Seen),
     Failure(RunId),
+    GivenUp(u64),
 }
 
 /// What a record says of one thing.
@@ -51,6 +53,8 @@ enum Change {
     Seen(Seen),
     Unseen(Seen),
     Failure(Failure),
+    GivenUp(Box<GivenUp>),
+    TakenUp(u64),
 }
 
 /// Among so many things one is found by looking at each.
@@ -145,6 +149,10 @@ impl Journal {
             }
             Dirty::Seen(seen) => self.put("seen", seen),
             Dirty::Unseen(seen) => self.put("unseen", seen),
+            Dirty::GivenUp(number) => match state.given_up.get(number) {
+                Some(given_up) => self.put("given_up", given_up),
+                None => self.put("taken_up", number),
+            },
             Dirty::Failure(run) => {
                 let of_it = state.failures.iter().rev();
                 if let Some(failure) = of_it.into_iter().find(|failure| failure.run == *run) {
@@ -236,6 +244,12 @@ fn apply(state: &mut State, change: Change) {
         // It stands in a second record where it was told of again.
         Change::Failure(failure) if state.failures.contains(&failure) => (),
         Change::Failure(failure) => state.failures.push_back(failure),
+        Change::GivenUp(given_up) => drop(state.given_up.insert(given_up.run, *given_up)),
+        Change::TakenUp(number) => {
+            state.given_up.remove(&number);
+            let id = super::keys::run_id(number);
+            state.failures.retain(|failure| failure.run != id);
+        }
     }
 }
 
