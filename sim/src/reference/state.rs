@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decisions::{Audience, Cause, Lapse, Mode, Path, Runtime, Times};
+use super::decisions::{Audience, Cause, Mode, Path, Runtime, Times};
 use super::given_up::GivenUp;
 use super::transcript::Line;
 
@@ -301,6 +301,9 @@ pub(super) struct Binding {
     /// When the sweep looks at it next; entries of the order for other times are stale.
     #[serde(skip)]
     pub due: Option<Time>,
+    /// Whether its last touch is not on the disk yet.
+    #[serde(skip)]
+    pub unwritten: bool,
 }
 
 /// A binding that a pass of the sweep still has to look at.
@@ -418,10 +421,15 @@ pub(super) struct State {
     pub runs: BTreeMap<u64, Run>,
     pub debts: BTreeMap<u64, Debt>,
     pub posts: BTreeMap<u64, Post>,
-    pub bindings: BTreeMap<u64, Binding>,
+    /// Behind pointers: the sweep takes them out from the front.
+    pub bindings: BTreeMap<u64, Box<Binding>>,
     pub bound: FxHashMap<Address, u64>,
     pub bound_to: FxHashMap<SessionKey, Vec<u64>>,
     pub order: BTreeSet<(Time, u64)>,
+    /// The bindings whose last touch is not on the disk yet.
+    pub touched: Vec<u64>,
+    /// When the first of these touches was.
+    pub touched_at: Option<Time>,
     pub seen: FxHashSet<Seen>,
     pub seen_order: VecDeque<Seen>,
     pub failures: VecDeque<Failure>,
@@ -475,7 +483,7 @@ impl State {
         self.bindings.get(number).map(|binding| &binding.address)
     }
 
-    pub(super) fn insert_binding(&mut self, binding: Binding) {
+    pub(super) fn insert_binding(&mut self, binding: Box<Binding>) {
         self.bindings_made = self.bindings_made.max(binding.number);
         self.bound.insert(binding.place().clone(), binding.number);
         let of = self.bound_to.entry(binding.key.clone()).or_default();
@@ -485,7 +493,7 @@ impl State {
         self.bindings.insert(binding.number, binding);
     }
 
-    pub(super) fn remove_binding(&mut self, number: u64) -> Option<Binding> {
+    pub(super) fn remove_binding(&mut self, number: u64) -> Option<Box<Binding>> {
         let binding = self.bindings.remove(&number)?;
         if self.bound.get(binding.place()) == Some(&number) {
             self.bound.remove(binding.place());
@@ -580,16 +588,6 @@ impl Turn {
             Self::Child { .. } | Self::Telling(_) | Self::Sent => Cause::Session,
             Self::Internal(path) => Cause::Internal(*path),
             Self::Plugin { .. } => Cause::Plugin,
-        }
-    }
-}
-
-impl Lapse {
-    /// The reason in reports.
-    pub(super) fn because(self) -> moorline_spec::effect::UnboundBecause {
-        match self {
-            Self::Idle => moorline_spec::effect::UnboundBecause::Idle,
-            Self::MaxAge => moorline_spec::effect::UnboundBecause::MaxAge,
         }
     }
 }
