@@ -11,7 +11,7 @@ use crate::reference::{
 };
 
 pub(super) fn gateways() -> Vec<Broken> {
-    let lists = [who(), what(), whether()];
+    let lists = [who(), places(), what(), whether()];
     lists.into_iter().flatten().collect()
 }
 
@@ -63,6 +63,12 @@ fn who() -> Vec<Broken> {
             summary: "A parent that wants to hear nothing hears it all the same.",
             build: relaying::<TellsAnyway>,
         },
+    ]
+}
+
+/// About where they are told.
+fn places() -> Vec<Broken> {
+    vec![
         Broken {
             id: "guesses-an-address",
             rule: "isolation.fail-closed",

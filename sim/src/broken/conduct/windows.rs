@@ -18,6 +18,12 @@ use super::{Broken, meddled};
 use crate::broken::Meddler;
 
 pub(super) fn gateways() -> Vec<Broken> {
+    let lists = [unwritten_things(), sends()];
+    lists.into_iter().flatten().collect()
+}
+
+/// What is not written down.
+fn unwritten_things() -> Vec<Broken> {
     vec![
         Broken {
             id: "an-end-is-not-written-down",
@@ -57,6 +63,12 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "What is owed is held in memory only (W-7, W-16).",
             build: meddled::<DebtsDie>,
         },
+    ]
+}
+
+/// What a send comes to.
+fn sends() -> Vec<Broken> {
+    vec![
         Broken {
             id: "bookkeeping-counts-as-sending",
             rule: "relay.once",

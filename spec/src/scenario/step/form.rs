@@ -312,10 +312,9 @@ impl From<Verb> for StepForm {
                 agent,
                 again,
             } => {
-                form.again = again;
                 (form.ends, form.text, form.length) = (Some(run), text, length);
                 form.outcome = (outcome != Outcome::Ok).then_some(outcome);
-                form.agent = agent;
+                (form.agent, form.again) = (agent, again);
             }
             Verb::Posts { run, text } => (form.posts, form.text) = (Some(run), Some(text)),
             Verb::Runs {
