@@ -239,9 +239,9 @@ impl<'s> World<'s> {
         let mut effects = Vec::new();
         let files = self.scenario.disk.iter();
         self.persisted = files
-            .map(|file| match file {
-                Value::String(text) => Text::from(text),
-                file => Text::from(file.to_string()),
+            .map(|file| match file.as_str() {
+                Some(text) => Text::from(text),
+                None => Text::from(file.to_string()),
             })
             .collect();
         let open = self.open(!self.persisted.is_empty());
