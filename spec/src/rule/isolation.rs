@@ -45,7 +45,7 @@ pub(super) fn rules() -> Vec<Rule> {
         ),
         Rule {
             dials: &["proactive_to"],
-            sees: &[Kind::RunEnded, Kind::Receipt, Kind::Deliver],
+            sees: &[Kind::StartRun, Kind::RunEnded, Kind::Receipt, Kind::Deliver],
             ..rule(
                 "isolation.fail-closed",
                 "Where nobody knows the address of a text, or its address takes nothing, it goes \

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::address::Address;
 use crate::effect::{Deliver, Effect, Report};
-use crate::facts::{Facts, RunState};
+use crate::facts::{BornAs, Facts, RunState};
 use crate::id::{DeliveryId, Marker, RunId, SessionKey};
 use crate::rule::{Checker, Sink};
 use crate::stimulus::{Delivered, Receipt, Stimulus};
@@ -223,17 +223,21 @@ impl RetryClassified {
     fn on_failed(&mut self, run: &RunId, facts: &Facts, sink: &mut Sink) {
         self.waits.remove(run);
         let window = facts.profile.dials.relay_window;
+        // What it said on its way is another text, of which nothing is said here.
         let of_it = |marker: &Marker| {
-            let born = facts.born.get(marker);
-            born.and_then(|born| born.run()) == Some(run)
+            let born = facts.born.get(marker).map(|born| &born.what);
+            matches!(born, Some(BornAs::LastWords(said)) if said == run)
                 || facts.told_in(std::slice::from_ref(marker)).contains(run)
         };
+        let mut own = self.series.iter().filter(|((marker, _), _)| of_it(marker));
+        if own.any(|(_, series)| series.permanent) {
+            sink.witness();
+            return self.series.retain(|(marker, _), _| !of_it(marker));
+        }
         for ((marker, to), series) in self.series.iter().filter(|((marker, _), _)| of_it(marker)) {
             let spent = facts.now().since(series.first);
             let next = Span(spent.0 + series.retry_after.map_or(0, |wait| wait.0));
-            if series.permanent {
-                sink.witness();
-            } else if Span(next.0 + SLACK.0) < window {
+            if Span(next.0 + SLACK.0) < window {
                 let tries = series.pauses.len() + 1;
                 sink.fail(
                     format!(
