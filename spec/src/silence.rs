@@ -27,7 +27,13 @@ pub fn token_of(text: &str) -> Option<&'static str> {
 
 /// Whether a text says nothing: it is blank, or a token.
 pub fn is_silent(text: &str) -> bool {
-    text.trim().is_empty() || text.contains('_') && token_of(text).is_some()
+    let text = text.trim_start();
+    // What is said seldom begins with the first letter of a token.
+    match text.as_bytes().first() {
+        None => true,
+        Some(b'N' | b'A' | b'R') => token_of(text).is_some(),
+        Some(_) => false,
+    }
 }
 
 /// Whether a text asks that nobody be told of it.
