@@ -69,14 +69,6 @@ fn elsewhere() -> Vec<Broken> {
             build: deciding::<AccountOfLast>,
         },
         Broken {
-            id: "thread-of-the-last-route",
-            rule: "relay.origin",
-            report: None,
-            summary: "The address of a completion has the thread in which its session last spoke \
-                      (H-11).",
-            build: deciding::<ThreadOfLast>,
-        },
-        Broken {
             id: "a-conversation-is-a-thread",
             rule: "relay.origin",
             report: Some("MD-020"),
@@ -194,20 +186,6 @@ impl Decisions for AccountOfLast {
             .filter(|last| last.channel == origin.channel);
         Some(Address {
             account: last.unwrap_or(origin).account.clone(),
-            ..origin.clone()
-        })
-    }
-}
-
-#[derive(Default)]
-struct ThreadOfLast;
-
-impl Decisions for ThreadOfLast {
-    fn relay_target(&self, asker: &Asker<'_>) -> Option<Address> {
-        let origin = asker.origin?;
-        let last = asker.last_route.and_then(|last| last.thread.as_ref());
-        Some(Address {
-            thread: origin.thread.as_ref().or(last).cloned(),
             ..origin.clone()
         })
     }

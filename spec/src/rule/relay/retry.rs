@@ -9,7 +9,7 @@ use crate::effect::{Deliver, Effect, Report};
 use crate::facts::{BornAs, Facts, RunState};
 use crate::id::{DeliveryId, Marker, RunId, SessionKey};
 use crate::rule::{Checker, Sink};
-use crate::stimulus::{Delivered, Receipt, Stimulus};
+use crate::stimulus::{Delivered, Outcome, Receipt, Stimulus};
 use crate::time::{Span, Time};
 use crate::trace::{Entry, What, World};
 
@@ -66,7 +66,10 @@ impl Checker for RetryClassified {
                     .retain(|_, waits| waits.requester.as_ref() != Some(&start.session_key));
             }
             What::Effect(Effect::SteerRun(_)) => self.on_told(&entry.markers, facts, sink),
-            What::Effect(Effect::Deliver(deliver)) => self.on_deliver(deliver, facts, sink),
+            What::Effect(Effect::Deliver(deliver)) => {
+                self.on_told(&entry.markers, facts, sink);
+                self.on_deliver(deliver, facts, sink);
+            }
             What::Effect(Effect::Report(Report::Failed { run, .. })) => {
                 self.on_failed(run, facts, sink);
             }
@@ -155,10 +158,12 @@ impl RetryClassified {
     /// nothing.
     fn on_ended(&mut self, id: &RunId, facts: &Facts) {
         let completion = facts.completions.get(id).filter(|c| c.settled.is_none());
+        // The news of a failure is told by what it quotes: of that nothing is said here.
+        let well = facts.runs.get(id).map(|run| run.state) == Some(RunState::Ended(Outcome::Ok));
         let reply = facts
             .replies
             .get(id)
-            .filter(|reply| reply.settled.is_none());
+            .filter(|reply| well && reply.settled.is_none());
         let to = match (completion, reply) {
             (Some(completion), _) => &completion.origins,
             (None, Some(reply)) => &reply.to,
@@ -170,7 +175,11 @@ impl RetryClassified {
             .series
             .values()
             .any(|series| series.retry_after.is_some());
-        if to.is_empty() || asked || !self.series.keys().all(elsewhere) {
+        let active = self
+            .series
+            .values()
+            .any(|series| series.is_active(facts.now()));
+        if to.is_empty() || asked || !active || !self.series.keys().all(elsewhere) {
             return;
         }
         let requester = completion.and_then(|completion| completion.requester.clone());
@@ -201,8 +210,11 @@ impl RetryClassified {
         let Some((run, waits)) = self.waits.iter().find(|(_, waits)| overdue(waits)) else {
             return;
         };
-        let Some(((_, at), series)) = self.series.iter().min_by_key(|(_, series)| series.first)
-        else {
+        let active = self
+            .series
+            .iter()
+            .filter(|(_, series)| series.is_active(now));
+        let Some(((_, at), series)) = active.min_by_key(|(_, series)| series.first) else {
             self.waits.clear();
             return;
         };
@@ -270,6 +282,11 @@ fn has_live_children(parent: &RunId, facts: &Facts) -> bool {
 }
 
 impl Series {
+    /// Whether it is about to be tried again, as far as can be seen.
+    fn is_active(&self, now: Time) -> bool {
+        !self.permanent && now.since(self.last.1) < SLACK
+    }
+
     fn on_attempt(
         &mut self,
         deliver: &Deliver,
