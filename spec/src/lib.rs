@@ -21,6 +21,7 @@ pub mod requirements;
 pub mod rule;
 pub mod scenario;
 pub mod schema;
+pub mod silence;
 pub mod stimulus;
 pub mod time;
 pub mod trace;

@@ -138,6 +138,12 @@ impl Facts {
         self.born.get_index(self.here.carrier?)
     }
 
+    /// What a delivery of an earlier entry was made for.
+    pub fn made_for(&self, markers: &[Marker]) -> Option<(&Marker, &Born)> {
+        let texts = markers.iter().filter_map(|m| self.born.get_index_of(m));
+        self.born.get_index(self.carrier_of(texts)?)
+    }
+
     pub(super) fn look_at(&mut self, entry: &Entry) {
         self.here.reset();
         match &entry.what {

@@ -9,6 +9,7 @@ use crate::address::Address;
 use crate::effect::Report;
 use crate::id::{CallId, Marker, RunId, SessionKey};
 use crate::profile::NoReply;
+use crate::silence;
 use crate::stimulus::{Caller, Outcome, RunEnded};
 use crate::time::Time;
 use crate::trace::Entry;
@@ -134,7 +135,11 @@ impl Facts {
         match role {
             Role::Child(call) => {
                 self.note_cleanup(&call, session);
-                self.owe_completion(run, &call, outcome, since);
+                // It asked that nobody be told.
+                let skips = outcome == Outcome::Ok && silence::skips(&ended.text);
+                if !skips {
+                    self.owe_completion(run, &call, outcome, since);
+                }
                 // What a run said before it failed is no answer; its failure is told.
                 if !silent && outcome == Outcome::Ok {
                     self.owe_bound_words(run, &entry.own);
