@@ -211,6 +211,8 @@ pub enum UnboundBecause {
     SpawnFailed,
     /// Bindings were switched off.
     Disabled,
+    /// The account was switched off.
+    AccountStopped,
 }
 
 impl UnboundBecause {
@@ -230,6 +232,7 @@ impl UnboundBecause {
             Self::Replaced => "replaced",
             Self::SpawnFailed => "spawn-failed",
             Self::Disabled => "disabled",
+            Self::AccountStopped => "account-stopped",
         }
     }
 }

@@ -181,7 +181,8 @@ impl Reference {
             | UnboundBecause::Deleted
             | UnboundBecause::Replaced
             | UnboundBecause::SpawnFailed
-            | UnboundBecause::Disabled => ended(format_args!("")),
+            | UnboundBecause::Disabled
+            | UnboundBecause::AccountStopped => ended(format_args!("")),
         };
         for time in 1..=times {
             let number = binding.number;
@@ -240,15 +241,17 @@ impl Reference {
 
     /// Ends the bindings of places where there are none any more.
     pub(super) fn end_disabled_bindings(&mut self) {
-        let disabled: Vec<u64> = self
+        let by = self.decisions.of_bindings();
+        let because = |at| by.disabled_because(self.config.account_enabled(at));
+        let disabled: Vec<(u64, UnboundBecause)> = self
             .state
             .bindings
             .values()
             .filter(|binding| !self.config.bindings_enabled(&binding.address))
-            .map(|binding| binding.number)
+            .map(|binding| (binding.number, because(&binding.address)))
             .collect();
-        for number in disabled {
-            self.unbind(number, UnboundBecause::Disabled);
+        for (number, reason) in disabled {
+            self.unbind(number, reason);
         }
     }
 
