@@ -212,6 +212,8 @@ pub enum UnboundBecause {
     SpawnFailed,
     /// Bindings were switched off.
     Disabled,
+    /// The account was switched off.
+    AccountStopped,
 }
 
 impl UnboundBecause {
@@ -231,6 +233,7 @@ impl UnboundBecause {
             Self::Replaced => "replaced",
             Self::SpawnFailed => "spawn-failed",
             Self::Disabled => "disabled",
+            Self::AccountStopped => "account-stopped",
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Conversations tied to sessions: made, touched, ended.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use moorline_spec::address::Address;
 use moorline_spec::channel::Placement;
@@ -15,6 +14,7 @@ use super::Reference;
 use super::decisions::{AfterLapse, Anew, Lapse, Times};
 use super::journal::Dirty;
 use super::state::{Binding, Purpose};
+use crate::numbered::numbered;
 
 impl Reference {
     /// The session that a conversation is bound to.
@@ -159,18 +159,9 @@ impl Reference {
         if times == 0 {
             return;
         }
-        let ended = |how: fmt::Arguments<'_>| {
-            format_smolstr!("⚙️ Session ended{how}. Messages here will no longer be routed.")
-        };
-        let text = match reason {
-            UnboundBecause::Idle => {
-                let span = by.reached(Lapse::Idle, limits);
-                ended(format_args!(" automatically after {span} of inactivity"))
-            }
-            UnboundBecause::MaxAge => {
-                let span = by.reached(Lapse::MaxAge, limits);
-                ended(format_args!(" automatically at max age of {span}"))
-            }
+        let span = match reason {
+            UnboundBecause::Idle => by.reached(Lapse::Idle, limits),
+            UnboundBecause::MaxAge => by.reached(Lapse::MaxAge, limits),
             UnboundBecause::Unfocus
             | UnboundBecause::ThreadGone
             | UnboundBecause::ThreadLocked
@@ -181,12 +172,21 @@ impl Reference {
             | UnboundBecause::Deleted
             | UnboundBecause::Replaced
             | UnboundBecause::SpawnFailed
-            | UnboundBecause::Disabled => ended(format_args!("")),
+            | UnboundBecause::Disabled
+            | UnboundBecause::AccountStopped => Span::ZERO,
+        };
+        let text = match &self.farewell {
+            Some((said, of, text)) if (*said, *of) == (reason, span) => text.clone(),
+            Some(_) | None => {
+                let text = farewell(reason, span);
+                self.farewell = Some((reason, span, text.clone()));
+                text
+            }
         };
         for time in 1..=times {
             let number = binding.number;
             let stem = match time {
-                1 => format_smolstr!("farewell-{number}"),
+                1 => numbered(&["farewell-"], number),
                 _ => format_smolstr!("farewell-{number}-{time}"),
             };
             self.post(&binding.address, text.clone(), stem, None, Purpose::Notice);
@@ -240,15 +240,17 @@ impl Reference {
 
     /// Ends the bindings of places where there are none any more.
     pub(super) fn end_disabled_bindings(&mut self) {
-        let disabled: Vec<u64> = self
+        let by = self.decisions.of_bindings();
+        let because = |at| by.disabled_because(self.config.account_enabled(at));
+        let disabled: Vec<(u64, UnboundBecause)> = self
             .state
             .bindings
             .values()
             .filter(|binding| !self.config.bindings_enabled(&binding.address))
-            .map(|binding| binding.number)
+            .map(|binding| (binding.number, because(&binding.address)))
             .collect();
-        for number in disabled {
-            self.unbind(number, UnboundBecause::Disabled);
+        for (number, reason) in disabled {
+            self.unbind(number, reason);
         }
     }
 
@@ -283,4 +285,25 @@ impl Reference {
         let stem = Text::from(format!("intro-{number}"));
         self.post(&at, text.into(), stem, None, Purpose::Notice);
     }
+}
+
+/// What is said in a conversation that is bound no more.
+fn farewell(reason: UnboundBecause, span: Span) -> Text {
+    let how = match reason {
+        UnboundBecause::Idle => format_smolstr!(" automatically after {span} of inactivity"),
+        UnboundBecause::MaxAge => format_smolstr!(" automatically at max age of {span}"),
+        UnboundBecause::Unfocus
+        | UnboundBecause::ThreadGone
+        | UnboundBecause::ThreadLocked
+        | UnboundBecause::ThreadArchived
+        | UnboundBecause::RunEnded
+        | UnboundBecause::Killed
+        | UnboundBecause::Reset
+        | UnboundBecause::Deleted
+        | UnboundBecause::Replaced
+        | UnboundBecause::SpawnFailed
+        | UnboundBecause::Disabled
+        | UnboundBecause::AccountStopped => Text::default(),
+    };
+    format_smolstr!("⚙️ Session ended{how}. Messages here will no longer be routed.")
 }

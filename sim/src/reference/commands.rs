@@ -290,6 +290,11 @@ impl Reference {
             return false;
         };
         let reply = match &opened.outcome {
+            Opened::Opened { at } if !self.config.bindings_enabled(at) => {
+                format!(
+                    "⚠️ Thread bindings were disabled meanwhile; the thread {at} remains, unbound."
+                )
+            }
             Opened::Opened { at } if self.state.session(&key).is_some() => {
                 let by = Some(inbound.from.clone());
                 let number = self.bind(at.clone(), key.clone(), by, None);

@@ -31,6 +31,10 @@ pub(super) fn hears(message: &Hearing) -> Result<(), &'static str> {
 
 impl Reference {
     pub(super) fn on_inbound(&mut self, inbound: &Inbound) {
+        if self.is_stopped(&inbound.at) {
+            let why = "its account is switched off";
+            return self.drop_message(inbound, None, Traffic::Dropped, why);
+        }
         let bound = match self.bound_or_dead(&inbound.at) {
             Ok(bound) => bound,
             Err(why) => return self.drop_message(inbound, None, Traffic::Dropped, why),

@@ -72,7 +72,7 @@ impl Written for Changes {
 
 /// Among so many of the last things one is looked for before it is noted once more. What is noted
 /// again after a pass of the sweep changed thousands of others is written twice, and reads the same.
-const LATELY: usize = 16;
+const LATELY: usize = 8;
 
 /// What is to be written with the next record.
 #[derive(Debug, Default)]

@@ -56,13 +56,13 @@ use moorline_spec::address::Address;
 use moorline_spec::calendar::Calendar;
 use moorline_spec::channel::{Channel, Placement};
 use moorline_spec::config::Config;
-use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig};
+use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig, UnboundBecause};
 use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{AgentId, CallId, ChannelId, SessionKey, Text};
 use moorline_spec::key;
 use moorline_spec::profile::{Dials, Profile};
 use moorline_spec::stimulus::{ConfigChanged, Stimulus};
-use moorline_spec::time::Time;
+use moorline_spec::time::{Span, Time};
 use serde_json::{Value, json};
 
 use crate::numbered::numbered;
@@ -98,6 +98,8 @@ pub struct Reference {
     now: Time,
     state: State,
     journal: Journal,
+    /// The last farewell, with the reason and the limit that it names: those of a pass are alike.
+    farewell: Option<(UnboundBecause, Span, Text)>,
     /// Effects of this stimulus that wait for the record.
     out: Vec<Effect>,
     /// Effects that leave before it: none, if the decisions are right.
@@ -128,6 +130,7 @@ impl Reference {
             now: Time::ZERO,
             state: State::default(),
             journal: Journal::default(),
+            farewell: None,
             out: Vec::new(),
             early: Vec::new(),
         }

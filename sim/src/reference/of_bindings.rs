@@ -94,6 +94,20 @@ pub trait BindingDecisions {
         true
     }
 
+    /// Why a binding ends where there are none any more; `at_work` is whether its account is.
+    fn disabled_because(&self, at_work: bool) -> UnboundBecause {
+        if at_work {
+            UnboundBecause::Disabled
+        } else {
+            UnboundBecause::AccountStopped
+        }
+    }
+
+    /// Whether an account that is switched off hears and says nothing.
+    fn stops_account(&self) -> bool {
+        true
+    }
+
     /// Whether the end of a session ends its bindings.
     fn ends_with_session(&self, reason: UnboundBecause) -> bool {
         let _ = reason;

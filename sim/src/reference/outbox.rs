@@ -45,7 +45,12 @@ impl Reference {
             retry_at: None,
         };
         self.state.posts.insert(number, post);
-        self.attempt(number);
+        if self.is_stopped(to) {
+            // Whoever asked has to note first that it is on its way.
+            self.retry_at(number, self.now);
+        } else {
+            self.attempt(number);
+        }
         number
     }
 
@@ -58,6 +63,9 @@ impl Reference {
         let Some(to) = self.state.posts.get(&number).map(|post| &post.to) else {
             return;
         };
+        if self.is_stopped(to) {
+            return self.give_up(number, "its account is switched off");
+        }
         let limit = self.text_limit(to);
         let window = self
             .channel(&to.channel)

@@ -16,6 +16,11 @@ impl Reference {
         layers.of(layer).cloned()
     }
 
+    /// Whether the account of an address is switched off: nothing is heard or said there.
+    pub(super) fn is_stopped(&self, at: &Address) -> bool {
+        !self.config.account_enabled(at) && self.decisions.of_bindings().stops_account()
+    }
+
     /// Whether groups there must mention the gateway.
     pub(super) fn needs_mention(&self, at: &Address) -> bool {
         let said = || self.decided(Setting::Mention, &self.config.mention_rules(at));

@@ -63,6 +63,10 @@ impl Reference {
 
     /// Looks at those bindings only whose deadline, as last known, has come.
     fn end_what_is_due(&mut self) {
+        // Each end is reported, and told where it was.
+        let due = self.state.order.range(..=(self.now, u64::MAX)).count();
+        self.out.reserve(2 * due);
+        self.state.deliveries.reserve(due);
         while let Some(&(due, number)) = self.state.order.first()
             && due <= self.now
         {

@@ -54,11 +54,11 @@ impl Config {
             .chain([&self.session.thread_bindings])
     }
 
-    /// Whether conversations can be bound there. Unless said otherwise they can.
+    /// Whether conversations can be bound there. Unless said otherwise they can, where the account
+    /// is at work at all.
     pub fn bindings_enabled(&self, at: &Address) -> bool {
-        self.binding_levels(at)
-            .find_map(|level| level.enabled)
-            .unwrap_or(true)
+        let said = self.binding_levels(at).find_map(|level| level.enabled);
+        said.unwrap_or(true) && self.account_enabled(at)
     }
 
     /// What each layer says of whether a spawn may ask for a thread there.
@@ -200,6 +200,20 @@ mod tests {
         limits(less, None, None);
         let endless = json!({"session": {"threadBindings": {"idleHours": 1e308}}});
         assert!(Config::read(&endless).is_err());
+    }
+
+    #[test]
+    fn an_account_that_is_switched_off_has_none() {
+        let off = json!({"enabled": false, "threadBindings": {"enabled": true}});
+        let config = json!({"channels": {"discord": {"accounts": {"work": off,
+            "home": {"enabled": true}}}}});
+        let config = Config::read(&config).unwrap();
+        for (account, at_work) in [("work", false), ("home", true), ("default", true)] {
+            assert_eq!(config.account_enabled(&discord(account)), at_work);
+            assert_eq!(config.bindings_enabled(&discord(account)), at_work);
+        }
+        let stopped: Vec<_> = config.stopped_accounts().collect();
+        assert_eq!(stopped, [(&"discord".into(), &"work".into())]);
     }
 
     #[test]

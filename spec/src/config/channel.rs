@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::bindings::ThreadBindings;
 use super::{Config, Layer, Layers};
 use crate::address::Address;
-use crate::id::AccountId;
+use crate::id::{AccountId, ChannelId};
 
 /// `channels.<channel>`
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -27,6 +27,8 @@ pub struct ChannelConfig {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AccountConfig {
+    /// Whether the account is at work: hears, speaks, and has bindings.
+    pub enabled: Option<bool>,
     /// In groups only messages that mention the gateway are for it.
     pub require_mention: Option<bool>,
     /// What other bots write is for the gateway too.
@@ -36,6 +38,22 @@ pub struct AccountConfig {
 }
 
 impl Config {
+    /// Whether the account of an address is at work. Unless said otherwise it is.
+    pub fn account_enabled(&self, at: &Address) -> bool {
+        let account = || self.scopes(at).0?.enabled;
+        self.channels.is_empty() || account().unwrap_or(true)
+    }
+
+    /// The accounts that are switched off.
+    pub fn stopped_accounts(&self) -> impl Iterator<Item = (&ChannelId, &AccountId)> {
+        let accounts = self.channels.iter().flat_map(|(id, channel)| {
+            let accounts = channel.accounts.iter();
+            accounts.map(move |(account, own)| (id, account, own))
+        });
+        let stopped = accounts.filter(|(_, _, own)| own.enabled == Some(false));
+        stopped.map(|(id, account, _)| (id, account))
+    }
+
     /// What is said of the account and of the channel of an address.
     fn scopes(&self, at: &Address) -> (Option<&AccountConfig>, Option<&ChannelConfig>) {
         let channel = self.channels.get(&at.channel);

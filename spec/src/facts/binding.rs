@@ -285,6 +285,9 @@ impl Facts {
         self.tell_bound_to_forget(&address, &key, made);
         self.note_twins(&address);
         self.note_names(&address, &key, self.bindings.len());
+        // What cannot be bound may have been given up before it was.
+        let asked = call.is_some() || around.focused;
+        let unsure = unsure || asked && !self.config.bindings_enabled(&address);
         let around = Circumstances {
             otherwise: self.config.other_binding_limits(&address).into(),
             migrated: around.migrated || self.config.idle_is_migrated(&address),
@@ -476,9 +479,16 @@ impl Facts {
 
     /// The configuration may have changed.
     pub(super) fn on_binding_config(&mut self) {
+        let now = self.now;
         for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
-            if !self.config.bindings_enabled(&binding.address) {
-                let cause = (self.now, UnboundBecause::Disabled);
+            if !self.config.account_enabled(&binding.address) {
+                if binding.would_hold(now) {
+                    binding.around.stopped = Some(now);
+                }
+                let cause = (now, UnboundBecause::AccountStopped);
+                binding.cause.get_or_insert(cause);
+            } else if !self.config.bindings_enabled(&binding.address) {
+                let cause = (now, UnboundBecause::Disabled);
                 binding.cause.get_or_insert(cause);
             }
             binding.unsure |= self.config.binding_limits(&binding.address) != binding.configured;
@@ -499,6 +509,9 @@ impl Facts {
         if !std::mem::take(&mut self.stopped) {
             for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
                 binding.lose_touches(died);
+                // It may have died before it heard of that.
+                let stopped = &mut binding.around.stopped;
+                *stopped = stopped.filter(|&at| at != died);
             }
         }
         self.on_binding_config();

@@ -36,6 +36,8 @@ pub struct Circumstances {
     pub meddled: Option<(Time, PersonId)>,
     /// When its binder released it by `/unfocus`: it held, and nothing else had a say.
     pub released: Option<Time>,
+    /// When its account was switched off: it held, and nothing else had a say.
+    pub stopped: Option<Time>,
     /// When the gateway said that it is over.
     pub said_over: Option<Time>,
     /// What the gateway was told that its thread is, where that ends it or would.
@@ -88,6 +90,13 @@ impl Chatter {
             Self::Notice => "a notice of the gateway itself",
             Self::Probe => "a probe",
         }
+    }
+}
+
+impl Circumstances {
+    /// When its place was given back for certain, though no limit was reached.
+    pub fn given_back(&self) -> Option<Time> {
+        self.released.into_iter().chain(self.stopped).min()
     }
 }
 
@@ -165,6 +174,11 @@ impl Facts {
         let session = self.sessions.get(&binding.key)?;
         let reset = session.told_to_forget && binding.would_hold(self.now);
         (session.deleted || reset).then_some(binding)
+    }
+
+    /// Whether somebody bound an address to a session by a name that nobody outside knows.
+    pub fn is_focused_somehow(&self, at: &Address) -> bool {
+        self.focused_somehow.contains(at)
     }
 
     /// Whether anything is or was bound at an address.

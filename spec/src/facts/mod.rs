@@ -369,6 +369,7 @@ impl Facts {
         self.on_binding_life();
         if self.lives == 1 {
             self.read_stored(open);
+            self.on_binding_config();
         }
     }
 

@@ -135,7 +135,8 @@ pub struct MessageFacts {
     pub author: Author,
     /// Whether its author may give commands.
     pub authorised: bool,
-    /// Whether it is for the gateway to answer: by a person, mentioned where that is asked for.
+    /// Whether it is for the gateway to answer: by a person, mentioned where that is asked for, and
+    /// heard by an account that is at work.
     pub wants_answer: bool,
     /// What it says.
     pub text: Text,
@@ -191,7 +192,9 @@ impl Facts {
             from: inbound.from.clone(),
             author: inbound.author,
             authorised: inbound.authorised,
-            wants_answer: self.may_speak(inbound) && !gated,
+            wants_answer: self.may_speak(inbound)
+                && !gated
+                && self.config.account_enabled(&inbound.at),
             text: inbound.text.clone(),
             arrived: (self.index, entry.at),
             runs: Vec::new(),

@@ -16,6 +16,7 @@ mod cases;
 mod commands;
 mod disk;
 mod ends;
+mod stopped;
 mod words;
 
 pub(super) fn rules() -> Vec<Rule> {
@@ -23,6 +24,7 @@ pub(super) fn rules() -> Vec<Rule> {
         of_deadlines(),
         cases::rules(),
         ends::rules(),
+        stopped::rules(),
         commands::rules(),
         words::rules(),
         disk::rules(),
@@ -51,7 +53,7 @@ fn of_deadlines() -> Vec<Rule> {
             text: "A binding ends neither before its deadline nor without a cause: an unfocus, the \
                    close, lock, deletion or archiving of its thread, a reset, delete or kill of its \
                    session, the end of a run-mode target, another binding in its place, bindings \
-                   switched off.",
+                   or their account switched off.",
             sources: &["I-15"],
             dials: &["archived_thread"],
             ..rule("binding.never-early", || Box::new(NeverEarly))

@@ -51,6 +51,27 @@ fn ends() -> Vec<Broken> {
             build: binding::<DeadSessionSwallows>,
         },
         Broken {
+            id: "stopped-account-talks",
+            rule: "binding.account-stopped",
+            report: None,
+            summary: "An account that is switched off loses its bindings, and goes on talking.",
+            build: binding::<StoppedAccountTalks>,
+        },
+        Broken {
+            id: "stopped-account-is-bound-again",
+            rule: "binding.account-stopped",
+            report: None,
+            summary: "An account that is switched on again has the bindings it had.",
+            build: binding::<StoppedAccountIsBoundAgain>,
+        },
+        Broken {
+            id: "stopped-account-gives-no-reason",
+            rule: "binding.account-stopped",
+            report: None,
+            summary: "That an account was switched off is told as if its bindings alone were.",
+            build: binding::<StoppedAccountGivesNoReason>,
+        },
+        Broken {
             id: "swept-place-routes-on",
             rule: "routing.unbound-parent",
             report: None,
@@ -141,6 +162,33 @@ struct FailedProbeEndsThePass;
 impl BindingDecisions for FailedProbeEndsThePass {
     fn goes_on_after(&self, state: ThreadState) -> bool {
         state != ThreadState::Unknown
+    }
+}
+
+#[derive(Default)]
+struct StoppedAccountTalks;
+
+impl BindingDecisions for StoppedAccountTalks {
+    fn stops_account(&self) -> bool {
+        false
+    }
+}
+
+#[derive(Default)]
+struct StoppedAccountIsBoundAgain;
+
+impl BindingDecisions for StoppedAccountIsBoundAgain {
+    fn frees(&self, reason: UnboundBecause) -> bool {
+        reason != UnboundBecause::AccountStopped
+    }
+}
+
+#[derive(Default)]
+struct StoppedAccountGivesNoReason;
+
+impl BindingDecisions for StoppedAccountGivesNoReason {
+    fn disabled_because(&self, _: bool) -> UnboundBecause {
+        UnboundBecause::Disabled
     }
 }
 

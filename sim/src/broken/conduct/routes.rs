@@ -88,7 +88,10 @@ struct SwitchedOffAccountSuppresses;
 
 impl BindingDecisions for SwitchedOffAccountSuppresses {
     fn frees(&self, reason: UnboundBecause) -> bool {
-        reason != UnboundBecause::Disabled
+        !matches!(
+            reason,
+            UnboundBecause::Disabled | UnboundBecause::AccountStopped
+        )
     }
 
     fn yields_to(&self, other: Elsewhere) -> bool {

@@ -71,7 +71,7 @@ impl Checker for UnboundParent {
                     return;
                 };
                 let over = facts.standing(binding, entry.at) == Standing::Lapsed
-                    || binding.around.released.is_some_and(|at| at < entry.at);
+                    || binding.around.given_back().is_some_and(|at| at < entry.at);
                 let alone = facts.bound_by_another_account(&inbound.at).is_none();
                 if over && alone && facts.is_for_agents(inbound, marker) {
                     self.waiting
@@ -112,7 +112,8 @@ impl UnboundParent {
             let bound_since = facts.said_bound.contains_key(&binding.address);
             // What it says of an end holds against itself.
             let said = before(binding.around.said_over) && !bound_since;
-            if routed.standing != Standing::Lapsed && !before(binding.around.released) && !said {
+            if routed.standing != Standing::Lapsed && !before(binding.around.given_back()) && !said
+            {
                 continue;
             }
             let (at, key) = (&binding.address, &binding.key);
