@@ -1,6 +1,8 @@
 //! From the end of a run to whoever asked: every debt is settled by telling the requester, or by a
 //! failure that can be seen.
 
+use std::sync::Arc;
+
 use moorline_spec::address::{Address, Origin};
 use moorline_spec::effect::{Effect, SteerRun, UnboundBecause};
 use moorline_spec::id::{SessionKey, SteerId, Text};
@@ -142,7 +144,7 @@ impl Reference {
         debt.state = Standing::Steering(run);
         let input = words_of(debt);
         self.state.steers_made += 1;
-        let steer = SteerId::from(self.name('x', self.state.steers_made));
+        let steer = SteerId::from(self.name("x", self.state.steers_made));
         let waits = Steer {
             run,
             debt: number,
@@ -277,16 +279,17 @@ impl Reference {
 
     /// A child that waits for its own children adds what it says of them to its completion.
     fn add_to_waiting(&mut self, key: &SessionKey, text: &str) {
-        let mut debts = self.state.debts.values_mut();
-        let waiting = debts.find(|debt| debt.child == *key && debt.state == Standing::Below);
-        if let Some(debt) = waiting
+        let waits = |debt: &&Debt| debt.child == *key && debt.state == Standing::Below;
+        let waiting = self.state.debts.values().find(waits);
+        let waiting = waiting.map(|debt| debt.run);
+        if let Some(number) = waiting
+            && let Some(debt) = self.state.debts.get_mut(&number)
             && !keys::is_silent(text)
         {
             debt.text = match debt.text.as_str() {
                 "" => Text::from(text),
                 before => Text::from(format!("{before}\n{text}")),
             };
-            let number = debt.run;
             self.dirty(Dirty::Debt(number));
         }
     }
@@ -373,7 +376,8 @@ impl Reference {
 
     /// A refused start is asked for again under another name.
     pub(super) fn rename_debts(&mut self, old: u64, new: u64) {
-        if let Some(mut debt) = self.state.debts.remove(&old) {
+        if let Some(debt) = self.state.debts.remove(&old) {
+            let mut debt = Arc::unwrap_or_clone(debt);
             self.dirty(Dirty::Debt(old));
             if let Some((_, deadline, _)) = &debt.call {
                 let timer = super::state::Timer::Reply;

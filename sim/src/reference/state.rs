@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::decisions::{Audience, Cause, Mode, Path, Runtime, Times};
+use super::shelf::Shelf;
 use super::transcript::Line;
+use crate::recent::Recent;
 
 /// A session: what its agent remembers, and who it belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,6 +64,9 @@ pub(super) struct Session {
     /// The runs that wait behind it, in order of arrival.
     #[serde(skip)]
     pub queue: VecDeque<u64>,
+    /// What it was given and said.
+    #[serde(skip)]
+    pub lines: VecDeque<Line>,
 }
 
 /// What makes a session a child.
@@ -414,12 +419,11 @@ const SEEN_MAX: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub life: u64,
-    pub sessions: FxHashMap<SessionKey, Session>,
+    pub sessions: Recent<SessionKey, Session>,
     pub archives: BTreeSet<(Time, SessionKey)>,
-    pub transcripts: FxHashMap<SessionKey, VecDeque<Line>>,
-    pub runs: BTreeMap<u64, Run>,
-    pub debts: BTreeMap<u64, Debt>,
-    pub posts: BTreeMap<u64, Post>,
+    pub runs: Shelf<Run>,
+    pub debts: Shelf<Debt>,
+    pub posts: Shelf<Post>,
     /// Behind pointers: the sweep takes them out from the front.
     pub bindings: BTreeMap<u64, Box<Binding>>,
     pub bound: FxHashMap<Address, u64>,
@@ -538,6 +542,7 @@ impl Session {
             heard_at: None,
             current: None,
             queue: VecDeque::new(),
+            lines: VecDeque::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use moorline_spec::time::Span;
 use serde_json::{Value, json};
 
 use super::reach::given;
-use super::state::{CallSteer, Owed, Progress, Standing};
+use super::state::{CallSteer, Debt, Owed, Progress, Standing};
 use super::tools::Caller;
 use super::{Reference, keys};
 
@@ -174,7 +174,7 @@ impl Reference {
         }
         self.state.steered_at.insert(pair, self.now);
         self.state.steers_made += 1;
-        let steer = SteerId::from(self.name('x', self.state.steers_made));
+        let steer = SteerId::from(self.name("x", self.state.steers_made));
         let run = keys::run_id(number);
         let result = json!({
             "status": "accepted", "mode": "steer", "runId": run, "sessionKey": row.key,
@@ -203,8 +203,9 @@ impl Reference {
         let (Some(number), Some(key)) = (caller.run, &caller.key) else {
             return self.refuse(call, "No session context");
         };
-        let mut debts = self.state.debts.values();
-        if !debts.any(|debt| debt.requester == *key && debt.is_expected() && debt.run != number) {
+        let awaits =
+            |debt: &Debt| debt.requester == *key && debt.is_expected() && debt.run != number;
+        if !self.state.debts.values().any(awaits) {
             let why = "nothing is pending: no child works, and no reply is awaited";
             return self.refuse(call, why);
         }
