@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use moorline_spec::gateway::Gateway;
 use moorline_spec::profile::Profile;
 
-use crate::reference::{BindingDecisions, Decisions, Reference};
+use crate::reference::{BindingDecisions, Decisions, Reference, RelayDecisions};
 
 pub use wrap::{Meddler, Wrapped};
 
@@ -69,6 +69,21 @@ impl<D: BindingDecisions> Decisions for Binds<D> {
 /// The reference with decisions of its own about bindings.
 fn binding<D: BindingDecisions + Default + 'static>(profile: &Profile) -> InProcess {
     deciding::<Binds<D>>(profile)
+}
+
+/// Decisions that are right, but for those about relays.
+#[derive(Default)]
+struct Relays<D>(D);
+
+impl<D: RelayDecisions> Decisions for Relays<D> {
+    fn of_relays(&self) -> &dyn RelayDecisions {
+        &self.0
+    }
+}
+
+/// The reference with decisions of its own about relays.
+fn relaying<D: RelayDecisions + Default + 'static>(profile: &Profile) -> InProcess {
+    deciding::<Relays<D>>(profile)
 }
 
 /// The reference with a meddler between it and the world.

@@ -311,6 +311,7 @@ impl Maker {
             text,
             length,
             agent,
+            again: false,
         }
     }
 

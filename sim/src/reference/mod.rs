@@ -10,6 +10,7 @@ mod bindings;
 mod commands;
 mod decisions;
 mod exchange;
+mod given_up;
 mod ingress;
 mod journal;
 mod keys;
@@ -20,6 +21,7 @@ mod legacy;
 mod maintenance;
 mod naming;
 mod of_bindings;
+mod of_relays;
 mod outbox;
 mod patch;
 mod questions;
@@ -72,6 +74,7 @@ pub use decisions::{
 };
 use journal::{Dirty, Journal};
 pub use of_bindings::{BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings};
+pub use of_relays::{RelayDecisions, RightRelays, Told, Unplaced};
 use state::State;
 
 /// A gateway in memory.

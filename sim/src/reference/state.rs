@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::decisions::{Audience, Cause, Mode, Path, Runtime, Times};
+use super::given_up::GivenUp;
 use super::shelf::Shelf;
 use super::transcript::Line;
 use crate::recent::Recent;
@@ -436,6 +437,7 @@ pub(super) struct State {
     pub seen: FxHashSet<Seen>,
     pub seen_order: VecDeque<Seen>,
     pub failures: VecDeque<Failure>,
+    pub given_up: BTreeMap<u64, GivenUp>,
     pub timers: BTreeSet<(Time, Timer)>,
     pub deliveries: FxHashMap<DeliveryId, u64>,
     pub openings: FxHashMap<RequestId, Opening>,
