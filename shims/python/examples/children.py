@@ -283,7 +283,8 @@ class Children:
 
     def hand(self, debt: dict) -> None:
         ended = debt.get("exchanged") and debt["outcome"] == "ok" and is_silent(debt["text"])  # Nothing said ends an exchange.
-        if debt["audience"] == "nobody" or ended:
+        skips = debt["outcome"] == "ok" and without_markers(debt["text"]) == "ANNOUNCE_SKIP"
+        if debt["audience"] == "nobody" or ended or skips:
             return self.settle_debt(debt["name"])
         if debt["audience"] == "origin" or debt["requester"] not in self.data["sessions"]:
             return self.tell_origin(debt)

@@ -1,17 +1,28 @@
 """Turns of agents: one at a time in each session, the others wait in order."""
 from __future__ import annotations
 
+import re
 from typing import Optional
 
 from moorline_shim import without_markers
 from settings import dig, first
 
 STARTS_MAX = 4  # How often a refused start is asked for.
-SILENT = ("", "NO_REPLY", "ANNOUNCE_SKIP", "REPLY_SKIP")
+SILENT = ("NO_REPLY", "ANNOUNCE_SKIP", "REPLY_SKIP")  # Words by which an agent says that it says nothing.
+WORD = f"(?:{'|'.join(SILENT)})"
 
 
 def is_silent(text: Optional[str]) -> bool:
-    return without_markers(text or "") in SILENT and (not (text or "").strip() or "_" in text)
+    return not (text or "").strip() or without_markers(text) in SILENT
+
+
+def spoken(text: str) -> str:
+    """A text without such words at its edges: no person reads them."""
+    if is_silent(text):
+        return text
+    whole, marks = re.fullmatch(r"(?s)\s*(.*?)((?:\s*⟦[^⟦⟧]*⟧)*)\s*", text).groups()
+    rest = re.sub(rf"^(?:{WORD}(?!\w)\s*)+|(?:\s*(?<!\w){WORD})+$", "", whole)
+    return text if rest == whole else (rest + marks).strip()
 
 
 class Turns:
@@ -174,7 +185,7 @@ class Turns:
             return self.ended(turn, turn["cancelled"], "")
         if turn["stage"] == "starting":
             self.runs_now(turn)
-        self.ended(turn, what["outcome"], what.get("text") or "")
+        self.ended(turn, what["outcome"], spoken(what.get("text") or ""))
 
     def ended(self, turn: dict, outcome: str, text: str) -> None:
         """A run is over: its words go where it answers to, and whoever waits for it is told."""
@@ -201,11 +212,12 @@ class Turns:
         turn = self.data["runs"].get(what["run"])
         if turn is None or turn["stage"] == "cancelled" or is_silent(what["text"]):
             return
-        self.stream(turn, what["text"])
-        self.note(turn["key"], "assistant", what["text"])
+        text = spoken(what["text"])
+        self.stream(turn, text)
+        self.note(turn["key"], "assistant", text)
         to = self.answers_to(turn)
         if to:
-            self.post(to, what["text"], about=turn["run"], session=turn["key"])
+            self.post(to, text, about=turn["run"], session=turn["key"])
 
     def answers_to(self, turn: dict) -> Optional[dict]:
         """Where the words of a run go."""

@@ -290,7 +290,8 @@ export const Children = (Base) => class extends Base {
 
   hand(debt) {
     const over = debt.exchanged && debt.outcome === "ok" && isSilent(debt.text); // Nothing said ends an exchange.
-    if (debt.audience === "nobody" || over) return this.settleDebt(debt.name);
+    const skips = debt.outcome === "ok" && withoutMarkers(debt.text) === "ANNOUNCE_SKIP";
+    if (debt.audience === "nobody" || over || skips) return this.settleDebt(debt.name);
     if (debt.audience === "origin" || !this.data.sessions[debt.requester]) return this.tellOrigin(debt);
     debt.stage = "turn";
     this.turn(debt.requester, "telling", this.words(debt), debt.to, { debt: debt.name });

@@ -4,9 +4,20 @@ import { agentOf, dig, first, NoSession } from "./settings.js";
 
 const STARTS_MAX = 4; // How often a refused start is asked for.
 
-/** Whether a text is one of the words by which an agent says that it says nothing. */
+const SILENT = ["NO_REPLY", "ANNOUNCE_SKIP", "REPLY_SKIP"]; // Words by which an agent says that it says nothing.
+const WORD = `(?:${SILENT.join("|")})`;
+const EDGES = new RegExp(`^(?:${WORD}(?!\\w)\\s*)+|(?:\\s*(?<!\\w)${WORD})+$`, "g");
+
 export function isSilent(text) {
-  return !(text ?? "").trim() || ["NO_REPLY", "ANNOUNCE_SKIP", "REPLY_SKIP"].includes(withoutMarkers(text));
+  return !(text ?? "").trim() || SILENT.includes(withoutMarkers(text));
+}
+
+/** A text without such words at its edges: no person reads them. */
+function spoken(text) {
+  if (isSilent(text)) return text;
+  const [, whole, marks] = /^\s*([^]*?)((?:\s*⟦[^⟦⟧]*⟧)*)\s*$/.exec(text);
+  const rest = whole.replace(EDGES, "");
+  return rest === whole ? text : (rest + marks).trim();
 }
 
 /** `this.data.queue` holds turns that wait, `this.data.runs` those at work by run. */
@@ -183,7 +194,7 @@ export const Turns = (Base) => class extends Base {
     if (!turn) return;
     if (turn.stage === "cancelled") return this.ended(turn, turn.cancelled, ""); // What it says after that is not heard.
     if (turn.stage === "starting") this.runsNow(turn);
-    this.ended(turn, outcome, text ?? "");
+    this.ended(turn, outcome, spoken(text ?? ""));
   }
 
   /** A run is over: its words go where it answers to, and whoever waits for it is told. */
@@ -212,10 +223,11 @@ export const Turns = (Base) => class extends Base {
   on_run_progress({ run, text }) {
     const turn = this.data.runs[run];
     if (!turn || turn.stage === "cancelled" || isSilent(text)) return;
-    this.stream(turn, text);
-    this.note(turn.key, "assistant", text);
+    const words = spoken(text);
+    this.stream(turn, words);
+    this.note(turn.key, "assistant", words);
     const to = this.answersTo(turn);
-    if (to) this.post(to, text, { about: run, session: turn.key });
+    if (to) this.post(to, words, { about: run, session: turn.key });
   }
 
   /** Where the words of a run go. */
