@@ -1,6 +1,6 @@
 //! What a refusal means, and what it means for others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
@@ -28,6 +28,8 @@ const PATIENCE: Span = Span::mins(1);
 pub(super) struct RetryClassified {
     /// Texts that were refused, by what they are made for and where they are to go.
     series: FxHashMap<(Marker, Address), Series>,
+    /// Texts of which nobody knows whether they were posted.
+    doubted: BTreeSet<(Marker, Address)>,
     /// Runs that ended while another text was refused elsewhere, and of which nothing was heard yet.
     waits: BTreeMap<RunId, Waits>,
 }
@@ -39,6 +41,8 @@ struct Series {
     /// The last one, and when it was refused.
     last: (DeliveryId, Time),
     permanent: bool,
+    /// Whether nobody knows what came of one of them: when the first was made is not judged then.
+    doubted: bool,
     /// How long the channel asked to wait.
     retry_after: Option<Span>,
     /// How long it asked to wait in all.
@@ -88,6 +92,8 @@ impl Checker for RetryClassified {
     fn forget(&mut self, facts: &Facts) {
         self.series
             .retain(|(marker, _), _| facts.born.contains_key(marker));
+        self.doubted
+            .retain(|(marker, _)| facts.born.contains_key(marker));
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
@@ -101,7 +107,8 @@ impl Checker for RetryClassified {
 impl RetryClassified {
     fn on_receipt(&mut self, receipt: &Receipt, facts: &Facts, sink: &mut Sink) {
         let refused = matches!(receipt.outcome, Delivered::Refused { .. });
-        if !refused && self.series.is_empty() {
+        let unknown = receipt.outcome == (Delivered::Unknown {});
+        if !refused && !unknown && self.series.is_empty() {
             return;
         }
         self.judge_waits(facts, sink);
@@ -118,16 +125,21 @@ impl RetryClassified {
             ..
         } = &receipt.outcome
         else {
+            if unknown {
+                self.doubted.insert(key.clone());
+            }
             if self.series.remove(&key).is_some() {
                 sink.witness();
             }
             return;
         };
         let retry_after = retry_after.map(|wait| Span(wait.0));
+        let doubted = self.doubted.contains(&key);
         let series = self.series.entry(key).or_insert_with(|| Series {
             first: delivery.asked.1,
             last: (receipt.delivery.clone(), facts.now()),
             permanent: false,
+            doubted,
             retry_after: None,
             asked: Span::ZERO,
             pauses: Vec::new(),
@@ -249,7 +261,7 @@ impl RetryClassified {
         for ((marker, to), series) in self.series.iter().filter(|((marker, _), _)| of_it(marker)) {
             let spent = facts.now().since(series.first);
             let next = Span(spent.0 + series.retry_after.map_or(0, |wait| wait.0));
-            if Span(next.0 + SLACK.0) < window {
+            if !series.doubted && Span(next.0 + SLACK.0) < window {
                 let tries = series.pauses.len() + 1;
                 sink.fail(
                     format!(
