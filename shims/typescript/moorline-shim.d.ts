@@ -45,6 +45,13 @@ export type Inbound = {
 export type Call = { call: string; by: { run: string } | "admin" | "plugin"; method: string; params?: Json };
 export type RunStarted = { run: string; outcome: "started" | "refused" | "unknown" };
 export type RunEnded = { run: string; outcome: "ok" | "error" | "timeout" | "killed" | "lost"; text?: string };
+export type InternalTurn = { path: "heartbeat" | "cron"; session: string; text: string };
+export type RunProgress = { run: string; text: string };
+export type Steered = { steer: string; outcome: "taken" | "refused" };
+export type ThreadState = "live" | "archived" | "locked" | "gone" | "unknown";
+export type ThreadOpened = { request: string; opened?: { at: Address }; refused?: { why: string }; unknown?: {} };
+export type ThreadProbed = { request: string; state: ThreadState };
+export type ThreadChanged = { at: Address; state: ThreadState };
 export type Receipt = {
   delivery: string;
   accepted?: { message: string };
@@ -133,6 +140,19 @@ export class Gateway {
   on_stop(frame: { now: number }): void;
   on_wake(content: {}): void;
   on_call(call: Call): void;
+  // Without one of these, its stimulus is answered `unsupported`.
+  on_inbound?(message: Inbound): void;
+  on_internal_turn?(turn: InternalTurn): void;
+  on_run_started?(what: RunStarted): void;
+  on_run_progress?(what: RunProgress): void;
+  on_run_ended?(what: RunEnded): void;
+  on_steered?(what: Steered): void;
+  on_receipt?(what: Receipt): void;
+  on_thread_opened?(what: ThreadOpened): void;
+  on_thread_probed?(what: ThreadProbed): void;
+  on_thread_changed?(what: ThreadChanged): void;
+  on_compacted?(what: { session: string }): void;
+  on_config_changed?(what: { config: Json }): void;
   settle(): void;
   handle(now: number, stimuli: Json[]): Promise<Json>;
 }

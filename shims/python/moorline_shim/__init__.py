@@ -10,9 +10,9 @@ Derive from `Gateway`, write `on_<stimulus>` and `call_<method>` methods, and `s
 
     serve(Echo)
 
-The harness sends one line; every stimulus in it is handed to its method, timers that are due fire,
-coroutines go on as far as they can, `settle` is called, and one line goes back: the effects in the
-order in which they were asked for, and when the earliest timer is due. `spec/WIRE.md` is the contract.
+The harness sends one line; every stimulus in it is handed to its method, timers that are due fire, coroutines go on,
+`settle` is called, and one line goes back: the effects in order, and when the earliest timer is due. `spec/WIRE.md` is
+the contract.
 """
 from __future__ import annotations
 
@@ -27,14 +27,12 @@ from typing import Any, Awaitable, Callable, Coroutine, Dict, Generator, Iterabl
 __all__ = ["Clock", "Effects", "Future", "Gateway", "Ids", "StateDir", "Timer", "Unsupported", "WireError", "caller",
            "keep_markers", "length_of_time", "log", "markers", "pieces", "quote", "serve", "without_markers"]
 
-WIRE = 1
-LINE_MAX = 1024 * 1024
+WIRE, LINE_MAX = 1, 1024 * 1024
 Json = Dict[str, Any]
 
 
 class Unsupported(Exception):
     """A stimulus or method that the gateway does not know; its name. Rules that need it are inapplicable then."""
-
 
 class WireError(Exception):
     """One of the two ends broke the contract of the wire; in words."""
@@ -46,7 +44,6 @@ def log(*words: object) -> None:
 
 
 # ---- Texts: the harness follows information by markers such as ⟦m1⟧. Pass texts on whole. ----
-
 MARKER = re.compile("⟦[^⟦⟧]*⟧")
 
 
@@ -98,7 +95,6 @@ def length_of_time(text: str) -> Optional[int]:
 
 
 # ---- The clock: it stands still until the harness says what time it is. ----
-
 class Timer:
     """One call that is due at a time; `cancel` takes it back."""
 
@@ -146,8 +142,7 @@ class Clock:
     def call_later(self, delay: int, what: Callable[..., object], *args: Any) -> Timer:
         return self.call_at(self.now + delay, what, *args)
 
-    def sleep(self, delay: int) -> Awaitable[None]:
-        """In a coroutine: `await clock.sleep(1000)`."""
+    def sleep(self, delay: int) -> Awaitable[None]:  # In a coroutine: `await clock.sleep(1000)`.
         future = Future()
         self.call_later(delay, future.resolve)
         return future
@@ -160,7 +155,6 @@ class Clock:
             pass
 
     def wake_at(self) -> Optional[int]:
-        """When the earliest timer is due."""
         while self._timers and self._timers[0][2].cancelled:
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
@@ -175,7 +169,6 @@ class Clock:
 
 
 # ---- Effects: what the gateway asks for. Each that waits for an answer has an id of its own. ----
-
 class Ids:
     """Names that are never used twice, in no life: `run-2.17` is the 17th of the second life."""
 
@@ -194,8 +187,7 @@ class Effects:
         self.ids = ids
         self._asked: List[Json] = []
 
-    def add(self, kind: str, **content: Any) -> None:
-        """Any effect by its name; what is None is left out."""
+    def add(self, kind: str, **content: Any) -> None:  # Any effect by its name; what is None is left out.
         self._asked.append({kind: {key: value for key, value in content.items() if value is not None}})
 
     def take(self) -> List[Json]:
@@ -210,14 +202,12 @@ class Effects:
                  input=input, overrides=overrides or None, resumes=resumes)
         return run
 
-    def steer_run(self, run: str, input: str) -> str:
-        """Says something to a run that goes on. `steered` answers."""
+    def steer_run(self, run: str, input: str) -> str:  # `steered` answers.
         steer = self.ids.new("steer")
         self.add("steer_run", steer=steer, run=run, input=input)
         return steer
 
-    def cancel_run(self, run: str) -> None:
-        """Whichever end comes first is told by `run_ended`."""
+    def cancel_run(self, run: str) -> None:  # `run_ended` tells whichever end comes first.
         self.add("cancel_run", run=run)
 
     def deliver(self, to: Json, text: str, key: str, repeat: bool = False) -> str:
@@ -240,8 +230,7 @@ class Effects:
         """Answers a call: `accepted`, `ok`, `timeout`, `forbidden` or `error`."""
         self.add("answer", call=call, result={"status": status, **result})
 
-    def persist(self, record: str) -> None:
-        """With `disk: "harness"`: on the disk before the next effect happens."""
+    def persist(self, record: str) -> None:  # With `disk: "harness"`.
         self.add("persist", record=record)
 
     def drop(self, message: str, why: str) -> None:
@@ -256,14 +245,11 @@ class Effects:
     def unbound(self, address: Json, session_key: str, reason: str) -> None:
         self.add("report", unbound={"address": address, "session_key": session_key, "reason": reason})
 
-    def failed(self, run: str, why: str, address: Optional[Json] = None) -> None:
-        """A completion that cannot be told."""
-        place = {"address": address} if address else {}
-        self.add("report", failed={"run": run, **place, "why": why})
+    def failed(self, run: str, why: str, address: Optional[Json] = None) -> None:  # It cannot be told.
+        self.add("report", failed={"run": run, **({"address": address} if address else {}), "why": why})
 
 
 # ---- The disk, for `disk: "own"`: what a crash of the process leaves. Write before you reply. ----
-
 class StateDir:
     """Files in `state_dir`. `life` counts the processes that were opened on it, from 1."""
 
@@ -274,7 +260,6 @@ class StateDir:
         self.life = sum(1 for _ in self.read("lives"))
 
     def append(self, name: str, record: Any) -> None:
-        """One more record at the end of a file."""
         with open(os.path.join(self.path, name), "ab+") as file:
             end = file.seek(0, os.SEEK_END)
             if end and (file.seek(end - 1), file.read(1))[1] != b"\n":
@@ -283,15 +268,10 @@ class StateDir:
 
     def read(self, name: str) -> Iterable[Any]:
         """All records of a file, in order. A line that was torn by a crash is told of and left out."""
-        try:
-            with open(os.path.join(self.path, name), "rb") as file:
-                lines = file.read().split(b"\n")
-        except FileNotFoundError:
-            return
-        for number, line in enumerate(lines, 1):
+        path = os.path.join(self.path, name)
+        for number, line in enumerate(open(path, "rb") if os.path.exists(path) else (), 1):
             try:
-                if line:
-                    yield json.loads(line)
+                yield json.loads(line)
             except ValueError:
                 log(f"{name}:{number} was torn by a crash, and is left out")
 
@@ -303,21 +283,18 @@ class StateDir:
         os.replace(path + ".new", path)
 
     def load(self, name: str, absent: Any = None) -> Any:
-        """What `replace` wrote last."""
-        try:
-            with open(os.path.join(self.path, name), encoding="utf-8") as file:
-                return json.load(file)
-        except FileNotFoundError:
+        path = os.path.join(self.path, name)
+        if not os.path.exists(path):
             return absent
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
 
 
 # ---- The gateway, and the loop that feeds it. ----
-
 class Gateway:
     """Derive from it. One of these lives from `open` to the next `open`; nothing is shared between two."""
 
-    #: What is said in `hello`; `wire` is added. See the table in spec/WIRE.md.
-    hello: Json = {"name": "gateway"}
+    hello: Json = {"name": "gateway"}  # `wire` is added. See the table in spec/WIRE.md.
 
     def __init__(self, frame: Json) -> None:
         """`frame` is the content of `open`; the clock stands, nothing was said yet."""
@@ -372,8 +349,9 @@ def caller(call: Json) -> Optional[str]:
 
 def _reply(kind: Type[Gateway], gateway: Optional[Gateway], request: Json) -> Tuple[Optional[Gateway], Json]:
     if "hello" in request:
-        if request["hello"].get("wire") != WIRE:
-            raise WireError(f"the harness speaks version {request['hello'].get('wire')} of the wire, and this shim version {WIRE}")
+        wire = request["hello"].get("wire")
+        if wire != WIRE:
+            raise WireError(f"the harness speaks version {wire} of the wire, and this shim version {WIRE}")
         return gateway, {"hello": {"wire": WIRE, **kind.hello}}
     if "open" in request:
         frame = request["open"]
@@ -383,9 +361,9 @@ def _reply(kind: Type[Gateway], gateway: Optional[Gateway], request: Json) -> Tu
         raise WireError("the harness says something before `open`")
     if "stop" in request:
         return gateway, gateway.handle(request["stop"]["now"], [{"stop": request["stop"]}])
-    if "stimuli" in request:
-        return gateway, gateway.handle(request["now"], request["stimuli"])
-    raise WireError("the harness wrote a frame that this shim does not know")
+    if "stimuli" not in request:
+        raise WireError("the harness wrote a frame that this shim does not know")
+    return gateway, gateway.handle(request["now"], request["stimuli"])
 
 
 def _give_up(line: str, why: str) -> NoReturn:
@@ -396,8 +374,8 @@ def _give_up(line: str, why: str) -> NoReturn:
 def serve(kind: Type[Gateway], lines: Optional[Iterable[str]] = None, out: Optional[TextIO] = None) -> None:
     """Answers each line of standard input with one on standard output, until there are no more.
 
-    What the gateway itself prints goes to standard error, so that it cannot be mistaken for a frame. An
-    exception ends the process with its traceback and the request there, and the harness shows both.
+    What the gateway itself prints goes to standard error. An exception ends the process with its traceback and the
+    request there, and the harness shows both.
     """
     if lines is None:
         lines = open(0, encoding="utf-8", newline="\n", closefd=False)
@@ -410,8 +388,6 @@ def serve(kind: Type[Gateway], lines: Optional[Iterable[str]] = None, out: Optio
             gateway, reply = _reply(kind, gateway, request)
         except Unsupported as what:
             reply = {"unsupported": str(what)}
-        except ValueError as error:
-            _give_up(line, f"{traceback.format_exc()}a value or a line is not as it should be: {error}")
         except WireError as error:
             _give_up(line, str(error))
         except Exception:

@@ -21,13 +21,15 @@ class MyGateway extends Gateway {
   /** @type {import("./moorline-shim.js").Hello} */
   static hello = { name: "my-gateway", version: "0", families: ["isolation"] };
 
+  agent = "main";
+  /** Session keys that an agent has a memory of. @type {Set<string>} */
+  known = new Set();
+  /** Runs that go on, and the address that each of them answers to. @type {Map<string, import("./moorline-shim.js").Address>} */
+  answersTo = new Map();
+
   /** @param {import("./moorline-shim.js").Open} frame */
   on_open(frame) {
-    this.agent = frame.agents[0] ?? "main"; // The first one is the default.
-    /** Session keys that an agent has a memory of. @type {Set<string>} */
-    this.known = new Set();
-    /** Runs that go on, and the address that each of them answers to. @type {Map<string, import("./moorline-shim.js").Address>} */
-    this.answersTo = new Map();
+    this.agent = frame.agents[0] ?? this.agent; // The first one is the default.
   }
 
   /** Somebody wrote. Each conversation has a session of its own. @param {import("./moorline-shim.js").Inbound} message */
@@ -38,8 +40,8 @@ class MyGateway extends Gateway {
     const { channel, account, conversation, thread } = message.at;
     const sessionKey = ["agent", this.agent, channel, account, message.kind, conversation, ...(thread ? [thread] : [])].join(":");
     const memory = this.known.has(sessionKey) ? "continue" : "fresh";
-    const agent = this.agent ?? "main";
-    const run = this.effects.startRun({ sessionKey, sessionId: `id-of-${sessionKey}`, memory, agent, input: message.text });
+    const { agent, effects } = this;
+    const run = effects.startRun({ sessionKey, sessionId: `id-of-${sessionKey}`, memory, agent, input: message.text });
     this.known.add(sessionKey);
     this.answersTo.set(run, message.at);
   }
