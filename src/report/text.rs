@@ -370,12 +370,7 @@ fn write_verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     }
     let kept = report.standing(Standing::Pass).count();
     parts.push(format!("{} kept", count(kept, "rule")));
-    let (word, style) = match report.verdict {
-        Overall::Conforms => ("conforms", GOOD),
-        Overall::DoesNotConform => ("does not conform", BAD),
-        Overall::Inconclusive => ("inconclusive", UNSURE),
-        Overall::Undriven => ("could not be driven", BAD),
-    };
+    let (word, style) = verdict_words(report.verdict);
     let failed = if failed > 0 {
         format!(", {failed} failed")
     } else {
@@ -388,6 +383,15 @@ fn write_verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
         parts.join(", "),
         report.seconds,
     )
+}
+
+fn verdict_words(verdict: Overall) -> (&'static str, anstyle::Style) {
+    match verdict {
+        Overall::Conforms => ("conforms", GOOD),
+        Overall::DoesNotConform => ("does not conform", BAD),
+        Overall::Inconclusive => ("inconclusive", UNSURE),
+        Overall::Undriven => ("could not be driven", BAD),
+    }
 }
 
 fn count(number: usize, noun: &str) -> String {

@@ -111,7 +111,9 @@ class Bindings:
 
     def unbind_disabled(self) -> None:
         for binding in list(self.data["bindings"].values()):
-            if self.of_bindings(binding["at"], "enabled") is False:
+            if self.is_switched_off(binding["at"]):
+                self.unbind(binding["at"], "account-stopped")
+            elif self.of_bindings(binding["at"], "enabled") is False:
                 self.unbind(binding["at"], "disabled")
             else:
                 self.watch(binding)

@@ -91,6 +91,8 @@ class Example(Settings, Sessions, Turns, Children, Bindings, Outbox, Gateway):
     def unheard(self, message: dict, binding) -> "str | None":
         """Why a message is not for the gateway; None if it is."""
         author, at = message.get("author", "person"), message["at"]
+        if self.is_switched_off(at):
+            return "the account is switched off"
         if author in ("self", "webhook"):
             return "the gateway's own words"
         if author == "bot" and not self.of_channel(at, "allowBots"):

@@ -27,6 +27,8 @@ class Outbox:
         entry = self.data["outbox"].get(name)
         if entry is None or entry["flight"] or entry["due"] > self.now:
             return  # It went another way since.
+        if self.is_switched_off(entry["to"]):
+            return self.give_up(entry, "the account is switched off")
         recognised = self.now - entry["since"] < self.window(entry["to"]["channel"], "idempotency_window")
         entry["flight"] = self.effects.deliver(
             entry["to"], entry["pieces"][0], self.delivery_key(entry), entry["doubtful"] and not recognised)

@@ -161,6 +161,10 @@ class Settings:
         channel = dig(self.config, "channels", at["channel"])
         return first(dig(channel, "accounts", at["account"], key), dig(channel, key))
 
+    def is_switched_off(self, at: dict) -> bool:
+        """Whether the account of a place neither hears nor speaks."""
+        return dig(self.config, "channels", at["channel"], "accounts", at["account"], "enabled") is False
+
     def of_agent(self, agent: str, part: str, key: str) -> Any:
         """What holds for that agent, else for all."""
         listed = [own for own in dig(self.config, "agents", "list") or () if own.get("id") == agent]

@@ -114,7 +114,8 @@ export const Bindings = (Base) => class extends Base {
 
   unbindDisabled() {
     for (const binding of this.bindings()) {
-      if (this.ofBindings(binding.at, "enabled") === false) this.unbind(binding.at, "disabled");
+      if (this.isSwitchedOff(binding.at)) this.unbind(binding.at, "account-stopped");
+      else if (this.ofBindings(binding.at, "enabled") === false) this.unbind(binding.at, "disabled");
       else this.watch(binding);
     }
   }

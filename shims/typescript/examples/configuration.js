@@ -52,7 +52,7 @@ export const KEYS = {
     agentToAgent: { maxPingPongTurns: number(0, 5) },
     maintenance: { mode: word("warn", "enforce"), pruneAfter: span, maxEntries: number(1) },
   },
-  channels: { "*": { ...ACCOUNT, accounts: { "*": ACCOUNT } } },
+  channels: { "*": { ...ACCOUNT, accounts: { "*": { ...ACCOUNT, enabled: FLAG } } } },
   agents: { defaults: AGENT, list: [{ id: TEXT, ...AGENT }] },
   messages: { queue: { mode: MODE, byChannel: { "*": MODE }, cap: number(1), drop: word("old", "new") } },
   tools: { sessions: { visibility: word("self", "tree", "agent", "all") }, agentToAgent: { enabled: FLAG, allow: [TEXT] } },

@@ -79,6 +79,7 @@ export class Example extends Settings(Sessions(Turns(Children(Bindings(Outbox(Ga
 
   /** Why a message is not for the gateway; null if it is. */
   unheard({ author = "person", at, text, kind, mentioned = true }, binding) {
+    if (this.isSwitchedOff(at)) return "the account is switched off";
     if (author === "self" || author === "webhook") return "the gateway's own words";
     if (author === "bot" && !this.ofChannel(at, "allowBots")) return "written by a bot";
     if (author === "bot" && NOTICE.some((mark) => text.trimStart().startsWith(mark))) return "a gateway's notice";

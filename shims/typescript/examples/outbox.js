@@ -21,6 +21,7 @@ export const Outbox = (Base) => class extends Base {
   attempt(name) {
     const entry = this.data.outbox[name];
     if (!entry || entry.flight || entry.due > this.now) return; // It went another way since.
+    if (this.isSwitchedOff(entry.to)) return this.giveUp(entry, "the account is switched off");
     const recognised = this.now - entry.since < this.window(entry.to.channel, "idempotency_window");
     entry.flight = this.effects.deliver(entry.to, entry.pieces[0], this.deliveryKey(entry), entry.doubtful && !recognised);
   }

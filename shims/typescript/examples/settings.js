@@ -183,6 +183,11 @@ export const Settings = (Base) => class extends Base {
     return first(dig(channel, "accounts", at.account, key), dig(channel, key));
   }
 
+  /** Whether the account of a place neither hears nor speaks. */
+  isSwitchedOff(at) {
+    return dig(this.config, "channels", at.channel, "accounts", at.account, "enabled") === false;
+  }
+
   /** What holds for that agent, else for all. */
   ofAgent(agent, part, key) {
     const own = (dig(this.config, "agents", "list") ?? []).find(({ id }) => id === agent);

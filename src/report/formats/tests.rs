@@ -33,6 +33,7 @@ fn fixture(id: &str, outcome: FixtureOutcome) -> FixtureReport {
 }
 
 /// One of everything, with signs in it that each form has to mind.
+#[expect(clippy::too_many_lines, reason = "it has one of everything")]
 fn report() -> Report {
     let mut once = rule("relay.once", Family::Relay, Standing::Fail);
     once.breaches.push(BreachReport {

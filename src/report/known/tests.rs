@@ -7,6 +7,7 @@ use moorline_spec::trace::Rest;
 use super::*;
 use crate::report::{BreachReport, Exit, GatewayKind, GatewayReport, require};
 
+#[expect(clippy::too_many_lines, reason = "every field of a report is there")]
 fn report() -> Report {
     let breach = |fixture: &str| BreachReport {
         fixture: fixture.to_owned(),
