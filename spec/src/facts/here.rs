@@ -202,7 +202,8 @@ impl Facts {
         self.here.turn = self.turn_of(number);
     }
 
-    fn chat_of(&self, run: &RunFacts) -> Option<usize> {
+    /// The person's message that a run is for.
+    pub(super) fn chat_of(&self, run: &RunFacts) -> Option<usize> {
         match &run.role {
             Role::Chat(marker) => self.messages.get_index_of(marker),
             Role::Child(_)

@@ -398,15 +398,7 @@ impl Facts {
 
     pub(super) fn note_session_run(&mut self, id: &RunId, run: &RunFacts) {
         let now = self.now;
-        let message = match &run.role {
-            Role::Chat(marker) => self.messages.get(marker),
-            Role::Child(_)
-            | Role::Sent(_)
-            | Role::Plugin(_)
-            | Role::Event(_)
-            | Role::Internal
-            | Role::Unknown => None,
-        };
+        let message = self.chat_of(run).map(|message| &self.messages[message]);
         let arrived = message.map(|message| message.arrived);
         let said_at = message.map(|message| &message.at);
         self.sessions[run.session].turn_for(said_at, &run.role);

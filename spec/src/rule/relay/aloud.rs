@@ -131,6 +131,12 @@ fn names(value: &Value, run: &RunId) -> bool {
 }
 
 impl GivesUpAloud {
+    /// The run that was given up and that a call names, where whoever calls may see it.
+    fn named(&self, call: &CallFacts, facts: &Facts) -> Option<RunId> {
+        let (run, _) = self.failed.get_key_value(target(call)?)?;
+        may_see(call, run, facts).then(|| run.clone())
+    }
+
     fn on_answer(&mut self, answer: &Answer, facts: &Facts, sink: &mut Sink) {
         let call = facts.calls.get(&answer.call);
         let Some(call) = call.filter(|call| call.method == "subagents") else {
@@ -139,11 +145,9 @@ impl GivesUpAloud {
         match call.text("action").unwrap_or("list") {
             "list" if call.is_accepted() => self.on_list(call, answer, facts, sink),
             "retry" => {
-                let known = target(call).and_then(|name| self.failed.get_key_value(name));
-                let Some((run, _)) = known.filter(|(run, _)| may_see(call, run, facts)) else {
+                let Some(run) = self.named(call, facts) else {
                     return;
                 };
-                let run = run.clone();
                 if !call.is_accepted() {
                     let error = answer.result["error"].as_str().unwrap_or("no reason");
                     return sink.fail(
@@ -156,11 +160,9 @@ impl GivesUpAloud {
                 self.retried.insert(run, since);
             }
             "dismiss" => {
-                let known = target(call).and_then(|name| self.failed.get_key_value(name));
-                let Some((run, _)) = known.filter(|(run, _)| may_see(call, run, facts)) else {
+                let Some(run) = self.named(call, facts) else {
                     return;
                 };
-                let run = run.clone();
                 if !call.is_accepted() {
                     let error = answer.result["error"].as_str().unwrap_or("no reason");
                     return sink.fail(
