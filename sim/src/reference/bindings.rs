@@ -159,22 +159,8 @@ impl Reference {
         if times == 0 {
             return;
         }
-        let span = match reason {
-            UnboundBecause::Idle => by.reached(Lapse::Idle, limits),
-            UnboundBecause::MaxAge => by.reached(Lapse::MaxAge, limits),
-            UnboundBecause::Unfocus
-            | UnboundBecause::ThreadGone
-            | UnboundBecause::ThreadLocked
-            | UnboundBecause::ThreadArchived
-            | UnboundBecause::RunEnded
-            | UnboundBecause::Killed
-            | UnboundBecause::Reset
-            | UnboundBecause::Deleted
-            | UnboundBecause::Replaced
-            | UnboundBecause::SpawnFailed
-            | UnboundBecause::Disabled
-            | UnboundBecause::AccountStopped => Span::ZERO,
-        };
+        let lapse = Lapse::of(reason);
+        let span = lapse.map_or(Span::ZERO, |lapse| by.reached(lapse, limits));
         let text = match &self.farewell {
             Some((said, of, text)) if (*said, *of) == (reason, span) => text.clone(),
             Some(_) | None => {
@@ -289,21 +275,10 @@ impl Reference {
 
 /// What is said in a conversation that is bound no more.
 fn farewell(reason: UnboundBecause, span: Span) -> Text {
-    let how = match reason {
-        UnboundBecause::Idle => format_smolstr!(" automatically after {span} of inactivity"),
-        UnboundBecause::MaxAge => format_smolstr!(" automatically at max age of {span}"),
-        UnboundBecause::Unfocus
-        | UnboundBecause::ThreadGone
-        | UnboundBecause::ThreadLocked
-        | UnboundBecause::ThreadArchived
-        | UnboundBecause::RunEnded
-        | UnboundBecause::Killed
-        | UnboundBecause::Reset
-        | UnboundBecause::Deleted
-        | UnboundBecause::Replaced
-        | UnboundBecause::SpawnFailed
-        | UnboundBecause::Disabled
-        | UnboundBecause::AccountStopped => Text::default(),
+    let how = match Lapse::of(reason) {
+        Some(Lapse::Idle) => format_smolstr!(" automatically after {span} of inactivity"),
+        Some(Lapse::MaxAge) => format_smolstr!(" automatically at max age of {span}"),
+        None => Text::default(),
     };
     format_smolstr!("⚙️ Session ended{how}. Messages here will no longer be routed.")
 }

@@ -198,6 +198,26 @@ impl Reference {
 }
 
 impl Lapse {
+    /// The limit that was the reason of an end, if one was.
+    pub(super) fn of(reason: UnboundBecause) -> Option<Self> {
+        match reason {
+            UnboundBecause::Idle => Some(Self::Idle),
+            UnboundBecause::MaxAge => Some(Self::MaxAge),
+            UnboundBecause::Unfocus
+            | UnboundBecause::ThreadGone
+            | UnboundBecause::ThreadLocked
+            | UnboundBecause::ThreadArchived
+            | UnboundBecause::RunEnded
+            | UnboundBecause::Killed
+            | UnboundBecause::Reset
+            | UnboundBecause::Deleted
+            | UnboundBecause::Replaced
+            | UnboundBecause::SpawnFailed
+            | UnboundBecause::Disabled
+            | UnboundBecause::AccountStopped => None,
+        }
+    }
+
     /// The reason in reports.
     pub(super) fn because(self) -> UnboundBecause {
         match self {
