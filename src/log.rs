@@ -13,13 +13,9 @@ use moorline_spec::trace::{Entry, Rest, Trace, What, World};
 use moorline_spec::verdict::{Debt, Verdict};
 
 use crate::report::{
-    BreachReport, FixtureOutcome, FixtureReport, GatewayKind, GatewayReport, LineReport, Overall,
-    Report, RuleReport, Standing, VERSION, lines,
+    BreachReport, FixtureOutcome, FixtureReport, GatewayKind, GatewayReport, LINES_AFTER,
+    LINES_BEFORE, LineReport, Overall, Report, RuleReport, Standing, VERSION, lines,
 };
-
-/// How many entries are shown before and after the one that matters.
-const LINES_BEFORE: usize = 3;
-const LINES_AFTER: usize = 1;
 
 /// What was found in a log.
 #[derive(Debug)]

@@ -15,8 +15,8 @@ use crate::fixtures::Named;
 use crate::gate::{Judgement, Outcome};
 
 /// How many entries are shown before and after the one that matters.
-const LINES_BEFORE: usize = 3;
-const LINES_AFTER: usize = 1;
+pub(crate) const LINES_BEFORE: usize = 3;
+pub(crate) const LINES_AFTER: usize = 1;
 
 /// What is known of a run while it goes on.
 #[derive(Debug)]

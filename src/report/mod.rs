@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use exit::Exit;
 pub use formats::{Format, UnknownFormat};
 pub use gather::{Account, gather, lines};
+pub(crate) use gather::{LINES_AFTER, LINES_BEFORE};
 pub use known::{KnownFailures, WrongList};
 pub use merge::{NoParts, merge};
 pub use required::require;
