@@ -22,6 +22,7 @@ mod sink;
 mod spawn;
 #[cfg(test)]
 mod tale;
+mod waiting;
 
 use std::sync::LazyLock;
 

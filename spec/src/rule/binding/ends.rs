@@ -6,8 +6,9 @@ use super::{by_limits, routed, rule, said_over, says};
 use crate::address::Address;
 use crate::effect::{Effect, UnboundBecause};
 use crate::facts::{BindingFacts, Facts, Standing};
-use crate::id::{Marker, RequestId};
+use crate::id::RequestId;
 use crate::profile::ArchivedThread;
+use crate::rule::waiting::Waiting;
 use crate::rule::{Checker, Kind, Rule, Sink};
 use crate::stimulus::{Stimulus, ThreadState};
 use crate::time::Time;
@@ -290,7 +291,7 @@ impl SweepAlone {
 /// MUST: a message to a session that is gone is not lost.
 #[derive(Default)]
 struct LiveTarget {
-    waiting: BTreeMap<Marker, (usize, Time)>,
+    waiting: Waiting,
 }
 
 impl Checker for LiveTarget {
@@ -303,16 +304,13 @@ impl Checker for LiveTarget {
                 if facts.is_for_agents(inbound, marker)
                     && facts.bound_to_the_gone(&inbound.at).is_some()
                 {
-                    let since = (facts.index(), entry.at);
-                    self.waiting.insert(marker.clone(), since);
+                    self.waiting.insert(marker, facts);
                 }
             }
-            // It died with whoever was told of it.
             What::World(World::Crashed { .. }) => self.waiting.clear(),
-            _ if self.waiting.is_empty() => (),
             _ => {
                 for marker in &entry.markers {
-                    if self.waiting.remove(marker).is_some() {
+                    if self.waiting.give(marker) {
                         sink.witness();
                     }
                 }
@@ -321,19 +319,11 @@ impl Checker for LiveTarget {
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
-        if let Some((marker, since)) = self.waiting.iter().next() {
-            let at = facts.messages.get(marker).map(|message| &message.at);
-            let at = at.map_or(String::new(), ToString::to_string);
-            sink.fail_since(
-                *since,
-                format!(
-                    "message {}, written in {at}, is given to nobody",
-                    marker.in_text()
-                ),
-                "the session bound there is gone, so the binding is repaired or removed, and the \
-                 message goes on",
-            );
-        }
+        self.waiting.fail("written", facts, sink, |_| {
+            "the session bound there is gone, so the binding is repaired or removed, and the \
+             message goes on"
+                .to_owned()
+        });
     }
 }
 

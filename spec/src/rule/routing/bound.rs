@@ -1,14 +1,13 @@
 //! A bound conversation: what comes after its end, where its session's words go, and who else is
 //! there.
 
-use std::collections::BTreeMap;
-
 use super::rule;
 use crate::address::Address;
 use crate::effect::{Deliver, Effect};
 use crate::facts::{BornAs, Facts, Role, RunFacts, RunState, Standing};
 use crate::id::{Marker, RunId, SessionKey};
 use crate::rule::binding::routed;
+use crate::rule::waiting::Waiting;
 use crate::rule::{Checker, Kind, Rule, Sink};
 use crate::stimulus::{Outcome, Stimulus};
 use crate::time::Time;
@@ -57,7 +56,7 @@ pub(super) fn rules() -> Vec<Rule> {
 #[derive(Default)]
 struct UnboundParent {
     /// Messages that wait for somebody, and since when.
-    waiting: BTreeMap<Marker, (usize, Time)>,
+    waiting: Waiting,
 }
 
 impl Checker for UnboundParent {
@@ -74,14 +73,13 @@ impl Checker for UnboundParent {
                     || binding.around.given_back().is_some_and(|at| at < entry.at);
                 let alone = facts.bound_by_another_account(&inbound.at).is_none();
                 if over && alone && facts.is_for_agents(inbound, marker) {
-                    self.waiting
-                        .insert(marker.clone(), (facts.index(), entry.at));
+                    self.waiting.insert(marker, facts);
                 }
             }
             What::World(World::Crashed { .. }) => self.waiting.clear(),
             _ => {
                 for marker in &entry.markers {
-                    self.waiting.remove(marker);
+                    self.waiting.give(marker);
                 }
                 Self::follow(entry, facts, sink);
             }
@@ -89,18 +87,9 @@ impl Checker for UnboundParent {
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
-        if let Some((marker, since)) = self.waiting.iter().next() {
-            let at = facts.messages.get(marker).map(|message| &message.at);
-            let at = at.map_or(String::new(), ToString::to_string);
-            sink.fail_since(
-                *since,
-                format!(
-                    "message {}, written in {at}, is given to nobody",
-                    marker.in_text()
-                ),
-                format!("the binding of {at} is over, and its owner has the message"),
-            );
-        }
+        self.waiting.fail("written", facts, sink, |at| {
+            format!("the binding of {at} is over, and its owner has the message")
+        });
     }
 }
 
@@ -226,7 +215,7 @@ impl BoundOutput {
 #[derive(Default)]
 struct OtherBotSilent {
     /// Messages that nobody may hold back, since when, and the thread's other account.
-    free: BTreeMap<Marker, (usize, Time)>,
+    free: Waiting,
 }
 
 impl Checker for OtherBotSilent {
@@ -247,13 +236,13 @@ impl Checker for OtherBotSilent {
                     // Nobody of this account is given it.
                     sink.witness();
                 } else if off && facts.is_for_agents(inbound, marker) {
-                    self.free.insert(marker.clone(), (facts.index(), entry.at));
+                    self.free.insert(marker, facts);
                 }
             }
             What::World(World::Crashed { .. }) => self.free.clear(),
             _ => {
                 for marker in &entry.markers {
-                    if self.free.remove(marker).is_some() {
+                    if self.free.give(marker) {
                         sink.witness();
                     }
                     Self::given(marker, facts, sink);
@@ -263,18 +252,9 @@ impl Checker for OtherBotSilent {
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
-        if let Some((marker, since)) = self.free.iter().next() {
-            let at = facts.messages.get(marker).map(|message| &message.at);
-            let at = at.map_or(String::new(), ToString::to_string);
-            sink.fail_since(
-                *since,
-                format!(
-                    "message {}, heard in {at}, is given to nobody",
-                    marker.in_text()
-                ),
-                "another account has no bindings any more, and holds nothing back",
-            );
-        }
+        self.free.fail("heard", facts, sink, |_| {
+            "another account has no bindings any more, and holds nothing back".to_owned()
+        });
     }
 }
 
