@@ -370,8 +370,8 @@ impl Checker for LapseKeeps {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
             What::Effect(Effect::StartRun(start)) => Self::started(start, facts, sink),
-            What::Effect(Effect::Answer(answer)) => {
-                if let Some(call) = facts.calls.get(&answer.call) {
+            What::Effect(Effect::Answer(_)) => {
+                if let Some(call) = facts.call_here().map(|(_, call)| call) {
                     Self::answered(call, facts, sink);
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use crate::address::{Address, Place};
-use crate::effect::{Answer, Deliver, Effect, Memory, StartRun};
+use crate::effect::{Deliver, Effect, Memory, StartRun};
 use crate::facts::{CallFacts, Facts, Role};
 use crate::id::{CallId, ConversationId, Marker, RunId, SessionId, SessionKey};
 use crate::rule::{Checker, Sink};
@@ -40,7 +40,7 @@ impl Checker for Forged {
         match &entry.what {
             What::Stimulus(Stimulus::Call(call)) => self.on_call(call, facts),
             What::Stimulus(Stimulus::Inbound(inbound)) => self.on_inbound(inbound, facts),
-            What::Effect(Effect::Answer(answer)) => self.on_answer(answer, facts, sink),
+            What::Effect(Effect::Answer(_)) => self.on_answer(facts, sink),
             What::Effect(Effect::StartRun(start)) => self.on_start(start, facts, sink),
             What::Effect(Effect::Deliver(deliver)) if !self.named.is_empty() => {
                 self.on_deliver(deliver, facts, sink);
@@ -121,8 +121,8 @@ impl Forged {
         }
     }
 
-    fn on_answer(&self, answer: &Answer, facts: &Facts, sink: &mut Sink) {
-        let Some(call) = facts.calls.get(&answer.call) else {
+    fn on_answer(&self, facts: &Facts, sink: &mut Sink) {
+        let Some(call) = facts.call_here().map(|(_, call)| call) else {
             return;
         };
         let Some(key) = call

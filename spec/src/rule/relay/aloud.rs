@@ -138,7 +138,7 @@ impl GivesUpAloud {
     }
 
     fn on_answer(&mut self, answer: &Answer, facts: &Facts, sink: &mut Sink) {
-        let call = facts.calls.get(&answer.call);
+        let call = facts.call_here().map(|(_, call)| call);
         let Some(call) = call.filter(|call| call.method == "subagents") else {
             return;
         };

@@ -67,7 +67,7 @@ impl Waiting {
                 });
             }
             What::Effect(Effect::Answer(answer)) => {
-                let call = facts.calls.get(&answer.call)?;
+                let call = facts.call_here().map(|(_, call)| call)?;
                 // A text that waits behind another run is given later.
                 let looks = LOOKS.contains(&call.method.as_str());
                 let refused = matches!(call.status(), Some("error" | "forbidden"));

@@ -40,7 +40,7 @@ impl Checker for Reach {
             },
             None => {
                 if let What::Effect(Effect::Answer(answer)) = &entry.what
-                    && let Some(call) = facts.calls.get(&answer.call)
+                    && let Some(call) = facts.call_here().map(|(_, call)| call)
                     && matches!(call.status(), Some("ok"))
                 {
                     looked(&answer.call, call, facts, sink);

@@ -40,7 +40,7 @@ impl Checker for Archived {
                 }
             }
             What::Effect(Effect::Answer(answer)) if !facts.archives.is_empty() => {
-                let call = facts.calls.get(&answer.call);
+                let call = facts.call_here().map(|(_, call)| call);
                 if call
                     .is_some_and(|call| call.method == "sessions_list" && call.by == Caller::Admin)
                 {

@@ -50,7 +50,7 @@ impl Checker for Atomic {
         match &entry.what {
             What::Stimulus(Stimulus::Inbound(inbound)) => self.on_inbound(inbound, facts),
             What::Effect(Effect::Answer(answer)) => {
-                let Some(call) = facts.calls.get(&answer.call) else {
+                let Some(call) = facts.call_here().map(|(_, call)| call) else {
                     return;
                 };
                 self.labels.on_answer(call, facts);

@@ -51,7 +51,7 @@ impl Checker for Compaction {
                 }
             }
             What::Effect(Effect::Answer(answer)) => {
-                let Some(call) = facts.calls.get(&answer.call) else {
+                let Some(call) = facts.call_here().map(|(_, call)| call) else {
                     return;
                 };
                 self.labels.on_answer(call, facts);

@@ -39,7 +39,7 @@ impl Checker for Deleted {
                 self.on_start(start, sink);
             }
             What::Effect(Effect::Answer(answer)) => {
-                let Some(call) = facts.calls.get(&answer.call) else {
+                let Some(call) = facts.call_here().map(|(_, call)| call) else {
                     return;
                 };
                 match call.method.as_str() {

@@ -104,7 +104,7 @@ impl Fenced {
     }
 
     fn on_answer(&mut self, answer: &Answer, facts: &Facts, sink: &mut Sink) {
-        let Some(call) = facts.calls.get(&answer.call) else {
+        let Some(call) = facts.call_here().map(|(_, call)| call) else {
             return;
         };
         if let Some(run) = self.calls.remove(&answer.call) {

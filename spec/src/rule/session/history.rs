@@ -25,7 +25,7 @@ struct History;
 impl Checker for History {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         if let What::Effect(Effect::Answer(answer)) = &entry.what
-            && let Some(call) = facts.calls.get(&answer.call)
+            && let Some(call) = facts.call_here().map(|(_, call)| call)
             && let Some(key) = asked_for(call, facts)
         {
             judge(key, answer, entry, facts, sink);

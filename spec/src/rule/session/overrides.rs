@@ -33,8 +33,8 @@ struct Overrides {
 impl Checker for Overrides {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
-            What::Effect(Effect::Answer(answer)) => {
-                if let Some(call) = facts.calls.get(&answer.call) {
+            What::Effect(Effect::Answer(_)) => {
+                if let Some(call) = facts.call_here().map(|(_, call)| call) {
                     self.on_answer(call, facts);
                 }
             }

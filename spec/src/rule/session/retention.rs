@@ -39,7 +39,7 @@ impl Checker for Retention {
                 }
             }
             What::Effect(Effect::Answer(answer)) => {
-                let call = facts.calls.get(&answer.call);
+                let call = facts.call_here().map(|(_, call)| call);
                 if call
                     .is_some_and(|call| call.method == "sessions_list" && call.by == Caller::Admin)
                 {

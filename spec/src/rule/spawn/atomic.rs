@@ -42,7 +42,7 @@ impl Checker for Atomic {
             What::Effect(Effect::StartRun(start)) => self.on_start(start, facts, sink),
             What::Stimulus(Stimulus::RunStarted(started)) => self.on_started(started, entry, facts),
             What::Effect(Effect::Answer(answer)) => {
-                if let Some(call) = facts.calls.get(&answer.call) {
+                if let Some(call) = facts.call_here().map(|(_, call)| call) {
                     self.on_answer(&answer.call, call, sink);
                 }
             }

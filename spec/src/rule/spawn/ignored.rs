@@ -51,7 +51,7 @@ impl Checker for Ignored {
 
 /// A parameter that nobody knows, or whose value means nothing, is refused.
 fn judge_values(answer: &Answer, facts: &Facts, sink: &mut Sink) {
-    let Some(call) = facts.calls.get(&answer.call) else {
+    let Some(call) = facts.call_here().map(|(_, call)| call) else {
         return;
     };
     if call.method != "sessions_spawn" || call.session.is_none() {

@@ -38,7 +38,7 @@ impl Checker for Limits {
 
 impl Limits {
     fn on_answer(&mut self, answer: &Answer, facts: &Facts, sink: &mut Sink) {
-        let Some(call) = facts.calls.get(&answer.call) else {
+        let Some(call) = facts.call_here().map(|(_, call)| call) else {
             return;
         };
         let Some(requester) = call

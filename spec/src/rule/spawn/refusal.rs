@@ -33,7 +33,7 @@ struct Refused {
 impl Checker for Refusal {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
-            What::Effect(Effect::StartRun(start)) => self.on_start(start, entry, facts, sink),
+            What::Effect(Effect::StartRun(start)) => self.on_start(start, facts, sink),
             What::Effect(Effect::OpenThread(open)) => self.threads.push(open.session_key.clone()),
             What::Effect(Effect::CancelRun(cancel)) => self.cancelled.push(cancel.run.clone()),
             What::Effect(Effect::Answer(answer)) => self.on_answer(answer, facts, sink),
@@ -63,14 +63,14 @@ impl Checker for Refusal {
 }
 
 impl Refusal {
-    fn on_start(&mut self, start: &StartRun, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+    fn on_start(&mut self, start: &StartRun, facts: &Facts, sink: &mut Sink) {
         let (run, role) = (&start.run, facts.run_here().map(|run| &run.role));
         for refused in &self.refused {
             let id = &refused.call;
-            let its_task = facts.calls.get(id).is_some_and(|call| {
-                call.own
-                    .iter()
-                    .any(|own| facts.latest(&entry.markers) == Some(own))
+            let latest = facts.latest_here().map(|(marker, _)| marker);
+            let its_task = latest.is_some_and(|latest| {
+                let call = facts.calls.get(id);
+                call.is_some_and(|call| call.own.contains(latest))
             });
             if its_task && matches!(role, Some(Role::Child(child)) if child == id) {
                 sink.fail(
@@ -98,7 +98,7 @@ impl Refusal {
     }
 
     fn on_answer(&mut self, answer: &Answer, facts: &Facts, sink: &mut Sink) {
-        let Some(call) = facts.calls.get(&answer.call) else {
+        let Some(call) = facts.call_here().map(|(_, call)| call) else {
             return;
         };
         match call.method.as_str() {

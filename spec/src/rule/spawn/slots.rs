@@ -110,7 +110,7 @@ impl Slots {
     }
 
     fn on_answer(&mut self, answer: &Answer, at: Time, facts: &Facts, sink: &mut Sink) {
-        let (id, call) = (&answer.call, facts.calls.get(&answer.call));
+        let (id, call) = (&answer.call, facts.call_here().map(|(_, call)| call));
         let Some(call) = call.filter(|call| call.method == "sessions_spawn") else {
             return;
         };

@@ -54,7 +54,7 @@ impl Checker for NeedsChannel {
             What::Effect(Effect::Answer(answer)) => {
                 if let Some(asked) = Asked::of(&answer.call, facts) {
                     on_answer_nowhere(&answer.call, &asked, facts, sink);
-                } else if let Some(call) = facts.calls.get(&answer.call) {
+                } else if let Some(call) = facts.call_here().map(|(_, call)| call) {
                     on_answer_without_place(&answer.call, call, facts, sink);
                 }
             }

@@ -261,7 +261,7 @@ impl Effects {
     }
 
     pub(super) fn on_answer(&mut self, answer: &Answer, facts: &Facts, sink: &mut Sink) {
-        let Some(call) = facts.calls.get(&answer.call) else {
+        let Some(call) = facts.call_here().map(|(_, call)| call) else {
             return;
         };
         match call.method.as_str() {
