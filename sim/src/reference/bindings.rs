@@ -136,7 +136,6 @@ impl Reference {
 
     /// Ends a binding. The session it led to is not concerned.
     pub(super) fn unbind(&mut self, number: u64, reason: UnboundBecause) -> Option<Box<Binding>> {
-        let limits = self.state.bindings.get(&number).map(|b| self.limits(b))?;
         let binding = if self.decisions.of_bindings().frees(reason) {
             self.state.remove_binding(number)?
         } else {
@@ -148,19 +147,21 @@ impl Reference {
             session_key: binding.key.clone(),
             reason,
         }));
-        self.say_farewell(&binding, reason, limits);
+        self.say_farewell(&binding, reason);
         Some(binding)
     }
 
     /// Says in a conversation that it is bound no more, where that is to be said.
-    fn say_farewell(&mut self, binding: &Binding, reason: UnboundBecause, limits: Limits) {
+    fn say_farewell(&mut self, binding: &Binding, reason: UnboundBecause) {
         let by = self.decisions.of_bindings();
         let times = by.farewells(reason);
         if times == 0 {
             return;
         }
         let lapse = Lapse::of(reason);
-        let span = lapse.map_or(Span::ZERO, |lapse| by.reached(lapse, limits));
+        let span = lapse.map_or(Span::ZERO, |lapse| {
+            by.reached(lapse, self.limits(binding))
+        });
         let text = match &self.farewell {
             Some((said, of, text)) if (*said, *of) == (reason, span) => text.clone(),
             Some(_) | None => {

@@ -49,7 +49,7 @@ impl Reference {
             // Whoever asked has to note first that it is on its way.
             self.retry_at(number, self.now);
         } else {
-            self.attempt(number);
+            self.set_out(number);
         }
         number
     }
@@ -58,7 +58,7 @@ impl Reference {
         self.channel(&to.channel)?.capabilities.text_limit
     }
 
-    /// Asks for the next piece of a post.
+    /// Asks for the next piece of a post, where its account is on.
     pub(super) fn attempt(&mut self, number: u64) {
         let Some(to) = self.state.posts.get(&number).map(|post| &post.to) else {
             return;
@@ -66,16 +66,21 @@ impl Reference {
         if self.is_stopped(to) {
             return self.give_up(number, "its account is switched off");
         }
-        let limit = self.text_limit(to);
-        let window = self
-            .channel(&to.channel)
-            .and_then(|channel| channel.capabilities.idempotency_window);
-        self.state.deliveries_made += 1;
-        let delivery = DeliveryId::from(self.name("d", self.state.deliveries_made));
+        self.set_out(number);
+    }
+
+    /// Asks for the next piece of a post.
+    fn set_out(&mut self, number: u64) {
+        let made = self.state.deliveries_made + 1;
+        let delivery = DeliveryId::from(self.name("d", made));
         let now = self.now;
         let Some(post) = self.state.posts.get_mut(&number) else {
             return;
         };
+        let mut channels = self.channels.iter();
+        let channel = channels.find(|channel| channel.id == post.to.channel);
+        let limit = channel.and_then(|channel| channel.capabilities.text_limit);
+        let window = channel.and_then(|channel| channel.capabilities.idempotency_window);
         let rest = &post.text[post.sent..];
         let length = self.decisions.piece(rest, limit);
         let whole = post.sent == 0 && length == rest.len();
@@ -103,6 +108,7 @@ impl Reference {
             key,
             repeat: post.repeat,
         }));
+        self.state.deliveries_made = made;
         self.state.deliveries.insert(delivery, number);
         self.dirty(Dirty::Post(number));
     }

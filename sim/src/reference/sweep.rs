@@ -70,15 +70,8 @@ impl Reference {
         while let Some(&(due, number)) = self.state.order.first()
             && due <= self.now
         {
-            // Nothing due stays in front, whatever is thought of the binding.
-            self.state.order.pop_first();
-            let Some(binding) = self.state.bindings.get_mut(&number) else {
-                continue;
-            };
-            binding.due = None;
             let binding = self.state.bindings.get(&number);
-            let deadline = binding.and_then(|binding| self.deadline(binding));
-            match deadline {
+            match binding.and_then(|binding| self.deadline(binding)) {
                 Some((at, lapse)) if at <= self.now => {
                     self.end_by_lapse(number, lapse);
                     if self.decisions.of_bindings().writes_each_end() {
@@ -87,6 +80,10 @@ impl Reference {
                 }
                 // It was touched since.
                 Some(_) | None => self.schedule(number),
+            }
+            // Nothing due stays in front, whatever is thought of the binding.
+            if self.state.order.first() == Some(&(due, number)) {
+                self.state.order.pop_first();
             }
         }
     }
