@@ -4,6 +4,7 @@
 //! The exact set of rules that each of them fails over all fixtures is a snapshot of
 //! `tests/broken.rs`; the rule it is led by is always in it.
 
+mod below;
 mod conduct;
 mod life;
 mod wrap;
@@ -14,7 +15,7 @@ use std::sync::LazyLock;
 use moorline_spec::gateway::Gateway;
 use moorline_spec::profile::Profile;
 
-use crate::reference::{BindingDecisions, Decisions, Reference};
+use crate::reference::{BindingDecisions, Decisions, NestingDecisions, Reference};
 
 pub use wrap::{Meddler, Wrapped};
 
@@ -37,7 +38,7 @@ pub struct Broken {
 }
 
 static ALL: LazyLock<Vec<Broken>> = LazyLock::new(|| {
-    let families = [life::gateways(), conduct::gateways()];
+    let families = [life::gateways(), conduct::gateways(), below::gateways()];
     families.into_iter().flatten().collect()
 });
 
@@ -69,6 +70,21 @@ impl<D: BindingDecisions> Decisions for Binds<D> {
 /// The reference with decisions of its own about bindings.
 fn binding<D: BindingDecisions + Default + 'static>(profile: &Profile) -> InProcess {
     deciding::<Binds<D>>(profile)
+}
+
+/// Decisions that are right, but for those about nesting, stops and restarts.
+#[derive(Default)]
+struct Nests<D>(D);
+
+impl<D: NestingDecisions> Decisions for Nests<D> {
+    fn of_nesting(&self) -> &dyn NestingDecisions {
+        &self.0
+    }
+}
+
+/// The reference with decisions of its own about nesting, stops and restarts.
+fn nesting<D: NestingDecisions + Default + 'static>(profile: &Profile) -> InProcess {
+    deciding::<Nests<D>>(profile)
 }
 
 /// The reference with a meddler between it and the world.

@@ -53,6 +53,9 @@ enum Change {
     Failure(Failure),
 }
 
+/// The record of nothing: what the one before it was to precede has happened.
+pub(super) const NOTHING: Text = Text::new_static("[]");
+
 /// Among so many things one is found by looking at each.
 const FEW: usize = 16;
 

@@ -7,6 +7,7 @@
 mod admit;
 mod archive;
 mod bindings;
+mod cancel;
 mod commands;
 mod decisions;
 mod exchange;
@@ -19,7 +20,9 @@ mod law_of_bindings;
 mod legacy;
 mod maintenance;
 mod naming;
+mod nested;
 mod of_bindings;
+mod of_nesting;
 mod outbox;
 mod patch;
 mod questions;
@@ -39,6 +42,7 @@ mod subagents;
 mod sweep;
 mod tools;
 mod transcript;
+mod turns;
 mod wanted;
 
 #[cfg(test)]
@@ -52,7 +56,7 @@ use moorline_spec::address::Address;
 use moorline_spec::calendar::Calendar;
 use moorline_spec::channel::{Channel, Placement};
 use moorline_spec::config::Config;
-use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig};
+use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig, Report};
 use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{AgentId, CallId, ChannelId, SessionKey, Text};
 use moorline_spec::key;
@@ -69,6 +73,9 @@ pub use decisions::{
 };
 use journal::{Dirty, Journal};
 pub use of_bindings::{BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings};
+pub use of_nesting::{
+    Beneath, Ended, NestingDecisions, Requester, RightNesting, WhenBelow, Yielded,
+};
 use state::State;
 
 /// A gateway in memory.
@@ -168,7 +175,14 @@ impl Reference {
         if let Some(record) = self.journal.take(&self.state) {
             effects.push(Effect::Persist(Persist { record }));
         }
+        let reports = |effect: &Effect| matches!(effect, Effect::Report(Report::Failed { .. }));
+        let reported = self.out.iter().any(reports);
         effects.append(&mut self.out);
+        // The next life knows by this that they left.
+        if reported && self.decisions.of_nesting().notes_reports() {
+            let record = journal::NOTHING;
+            effects.push(Effect::Persist(Persist { record }));
+        }
     }
 
     /// Lets the record of what changed so far leave by itself.
@@ -216,6 +230,7 @@ impl Reference {
                 state::Timer::Post(post) => self.attempt(post),
                 state::Timer::Reply(debt) => self.stop_waiting(debt),
                 state::Timer::RunTimeout(run) => self.time_out(run),
+                state::Timer::Settle(debt) => self.waited_enough(debt),
             }
         }
         self.archive_what_is_due();

@@ -3,7 +3,7 @@
 
 use moorline_spec::address::{Address, Origin};
 use moorline_spec::effect::{Effect, SteerRun, UnboundBecause};
-use moorline_spec::id::{SessionKey, SteerId, Text};
+use moorline_spec::id::{SteerId, Text};
 use moorline_spec::stimulus::{Outcome, Steered, Steering};
 use serde_json::json;
 
@@ -24,8 +24,6 @@ impl Reference {
         debt.outcome = outcome;
         debt.text = text;
         debt.state = Standing::Below;
-        let child = debt.child.clone();
-        let waits_below = outcome == Outcome::Ok && debt.what != Owed::Reply;
         let waiting = debt.call.take();
         self.dirty(Dirty::Debt(number));
         if let Some((call, deadline, by)) = waiting {
@@ -38,17 +36,7 @@ impl Reference {
             // Whoever called is over, and hears of it like of a reply that came too late.
             self.answer_late(number, call);
         }
-        if !waits_below || !self.owes_below(&child) {
-            self.hand(number);
-        }
-    }
-
-    /// Whether a session still waits for what it asked for.
-    fn owes_below(&self, key: &SessionKey) -> bool {
-        let debts = self.state.debts.values();
-        debts
-            .into_iter()
-            .any(|debt| debt.requester == *key && debt.is_expected() && debt.what != Owed::Reply)
+        self.hand_or_wait(number);
     }
 
     fn reply_in_time(&mut self, number: u64, call: moorline_spec::id::CallId) {
@@ -78,7 +66,9 @@ impl Reference {
             return;
         };
         let silent = debt.outcome == Outcome::Ok && keys::is_silent(&debt.text);
-        let tells = !silent || self.decisions.tells_of_silence(self.dials.no_reply);
+        let tells = !silent
+            || self.is_awaited(debt)
+            || self.decisions.tells_of_silence(self.dials.no_reply);
         let late = debt.what == Owed::Reply;
         let over = Self::ends_exchange(debt) || late && !self.decisions.keeps_late_replies();
         if !debt.is_expected() || !tells || over {
@@ -87,6 +77,15 @@ impl Reference {
         if debt.audience == Audience::Origin {
             return self.tell_origin(number, None);
         }
+        if self.inherit(number) {
+            return self.hand(number);
+        }
+        if self.waits_for_more(number) {
+            return;
+        }
+        let Some(debt) = self.state.debts.get(&number) else {
+            return;
+        };
         let requester = debt.requester.clone();
         let incarnation = debt.incarnation;
         let next = match self.state.session(&requester) {
@@ -253,7 +252,6 @@ impl Reference {
         };
         if outcome.is_some_and(|outcome| self.decisions.is_told(Handing::Ended(outcome))) {
             let debt = debt.clone();
-            self.add_to_waiting(&debt.requester, text);
             if debt.audience == Audience::Both && keys::is_silent(text) {
                 return self.tell_origin(number, None);
             }
@@ -272,22 +270,6 @@ impl Reference {
             Next::Turn | Next::Origin => self.tell_origin(number, None),
             Next::Fail => self.fail_debt(number, "the turn that was to tell it failed"),
             Next::Forget => self.settle(number),
-        }
-    }
-
-    /// A child that waits for its own children adds what it says of them to its completion.
-    fn add_to_waiting(&mut self, key: &SessionKey, text: &str) {
-        let mut debts = self.state.debts.values_mut();
-        let waiting = debts.find(|debt| debt.child == *key && debt.state == Standing::Below);
-        if let Some(debt) = waiting
-            && !keys::is_silent(text)
-        {
-            debt.text = match debt.text.as_str() {
-                "" => Text::from(text),
-                before => Text::from(format!("{before}\n{text}")),
-            };
-            let number = debt.run;
-            self.dirty(Dirty::Debt(number));
         }
     }
 
@@ -365,10 +347,11 @@ impl Reference {
             above.child == debt.requester && above.state == Standing::Below && ended
         });
         if let Some(above) = above.map(|above| above.run)
-            && !self.owes_below(&debt.requester)
+            && !self.is_open_below(&debt.requester)
         {
             self.hand(above);
         }
+        self.wake_if_done(&debt.requester);
     }
 
     /// A refused start is asked for again under another name.
@@ -381,6 +364,13 @@ impl Reference {
                 self.state.timers.insert((*deadline, timer(new)));
             }
             debt.run = new;
+            if let Some(session) = self.state.sessions.get_mut(&debt.requester)
+                && session.awaits.contains(&old)
+            {
+                session.awaits.retain(|&other| other != old);
+                session.awaits.push(new);
+                self.journal.note(Dirty::Session(debt.requester.clone()));
+            }
             self.state.debts.insert(new, debt);
             self.dirty(Dirty::Debt(new));
         }
@@ -410,6 +400,9 @@ pub(super) fn words_of(debt: &Debt) -> Text {
     Text::from(match (debt.what, outcome) {
         (Owed::Child(_), Outcome::Ok) if silent => {
             format!("run {run} ended without output: {task}")
+        }
+        (Owed::Child(_), Outcome::Ok) if debt.nesting.paused => {
+            format!("run {run} ended ({task}): {text}")
         }
         (Owed::Child(_), Outcome::Ok) => format!("run {run} ended: {text}"),
         (Owed::Reply, Outcome::Ok) if silent => format!("{} did not reply to: {task}", debt.child),

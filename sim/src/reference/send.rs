@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::decisions::Audience;
 use super::journal::Dirty;
+use super::nested::Nesting;
 use super::reach::{Unreached, Want};
 use super::state::{Debt, Owed, Standing, Timer, Turn};
 use super::tools::Caller;
@@ -60,6 +61,7 @@ impl Reference {
             streams: false,
             deletes: false,
             exchanged: 0,
+            nesting: Nesting::default(),
             label: None,
             call: waits.then(|| (call.clone(), deadline, caller.run.unwrap_or_default())),
         };

@@ -13,7 +13,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decisions::{Audience, Cause, Lapse, Mode, Path, Runtime, Times};
+use super::decisions::{Audience, Mode, Runtime, Times};
+use super::nested::Nesting;
 use super::transcript::Line;
 
 /// A session: what its agent remembers, and who it belongs to.
@@ -62,6 +63,9 @@ pub(super) struct Session {
     /// The runs that wait behind it, in order of arrival.
     #[serde(skip)]
     pub queue: VecDeque<u64>,
+    /// The debts that a run of it yielded to wait for.
+    #[serde(default)]
+    pub awaits: Vec<u64>,
 }
 
 /// What makes a session a child.
@@ -111,6 +115,9 @@ pub(super) struct Run {
     /// The run that it was steered into did not take it.
     #[serde(skip)]
     pub unsteered: bool,
+    /// It ended its turn to wait.
+    #[serde(default)]
+    pub yielded: bool,
 }
 
 /// How far a run came.
@@ -190,6 +197,8 @@ pub(super) struct Debt {
     pub label: Option<Text>,
     /// How many turns of an exchange came before it.
     pub exchanged: u32,
+    #[serde(default)]
+    pub nesting: Nesting,
     /// The call that waits for a reply, until when, and the run that made it.
     #[serde(skip)]
     pub call: Option<(CallId, Time, u64)>,
@@ -325,6 +334,7 @@ pub(super) enum Timer {
     Post(u64),
     Reply(u64),
     RunTimeout(u64),
+    Settle(u64),
 }
 
 /// One message id in one conversation of one account.
@@ -364,6 +374,8 @@ pub(super) struct Joining {
 pub(super) struct Opening {
     pub call: CallId,
     pub spawn: Spawn,
+    /// Whoever asked was stopped meanwhile.
+    pub stopped: bool,
 }
 
 /// A spawn that was found to be in order.
@@ -530,6 +542,7 @@ impl Session {
             heard_at: None,
             current: None,
             queue: VecDeque::new(),
+            awaits: Vec::new(),
         }
     }
 }
@@ -545,49 +558,5 @@ impl Run {
     /// Whether whoever waits for it has not been told yet.
     pub(super) fn is_live(&self) -> bool {
         !matches!(self.state, Progress::Cancelled(_))
-    }
-}
-
-impl Turn {
-    /// Whether it is of a child whose spawn was not answered.
-    pub(super) fn is_unaccepted(&self) -> bool {
-        matches!(
-            self,
-            Self::Child {
-                accepted: false,
-                ..
-            }
-        )
-    }
-
-    /// The path on which it comes about.
-    pub(super) fn path(&self) -> Path {
-        match self {
-            Self::Message(_) => Path::Chat,
-            Self::Child { .. } => Path::Task,
-            Self::Telling(_) => Path::News,
-            Self::Sent | Self::Plugin { .. } => Path::Agent,
-            Self::Internal(_) => Path::Clockwork,
-        }
-    }
-
-    /// Why it happens.
-    pub(super) fn cause(&self) -> Cause {
-        match self {
-            Self::Message(_) => Cause::Message,
-            Self::Child { .. } | Self::Telling(_) | Self::Sent => Cause::Session,
-            Self::Internal(path) => Cause::Internal(*path),
-            Self::Plugin { .. } => Cause::Plugin,
-        }
-    }
-}
-
-impl Lapse {
-    /// The reason in reports.
-    pub(super) fn because(self) -> moorline_spec::effect::UnboundBecause {
-        match self {
-            Self::Idle => moorline_spec::effect::UnboundBecause::Idle,
-            Self::MaxAge => moorline_spec::effect::UnboundBecause::MaxAge,
-        }
     }
 }

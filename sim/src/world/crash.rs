@@ -196,6 +196,7 @@ impl<'s> World<'s> {
             if !matches!(effect, Effect::Persist(_)) {
                 break;
             }
+            self.crashes.effects += 1;
             self.apply(effect);
         }
         self.crash(crash);
@@ -269,12 +270,14 @@ impl<'s> World<'s> {
         })
     }
 
-    /// The crash that falls after as many effects as there were; one that tears a record waits for
-    /// the next effect to begin.
+    /// The crash that falls after as many effects as there were; one that tears a record, or falls
+    /// before the next effect, waits for that to begin.
     fn crash_at_count(&mut self, beginning: bool) -> Option<&'s Crash> {
         let count = CrashPoint::Effects(self.crashes.effects);
         let index = self.crashes.left.iter().position(|pending| {
-            let due = beginning == (pending.crash.torn || self.crashes.effects == 0);
+            let crash = pending.crash;
+            let begins = crash.torn || crash.before_next || self.crashes.effects == 0;
+            let due = beginning == begins;
             pending.point == count && due
         })?;
         Some(self.crashes.left.remove(index).crash)

@@ -226,6 +226,7 @@ impl Facts {
         call.answer = Some(answer.result.clone());
         call.answered = Some((self.index, self.now));
         self.note_admin_answer(&answer.call);
+        self.on_stopping_answer(&answer.call);
         self.note_spawn_answer(&answer.call);
         self.note_archive_time(&answer.call);
         self.on_spawn_answered(&answer.call);
@@ -320,6 +321,7 @@ impl Facts {
         let key = run.key.clone();
         self.brush_session(&key);
         self.note_archive_end(&ended.run);
+        self.go_on_in(&ended.run, ended.outcome);
         self.settle_turn(&ended.run, ended.outcome);
         self.begin_owing(ended, entry);
     }
