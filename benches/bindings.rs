@@ -1,21 +1,33 @@
 //! P3a: a pass of the sweep with its durable effect, with nothing, one in a hundred, and all due.
-//! P3b: a day of hourly traffic in a thousand bound conversations. P3c: looking a binding up by
-//! conversation and by session, and a message through it beside one that finds nothing bound.
+//! P3b: thirty days of hourly traffic in a thousand bound conversations. P3c: looking a binding up
+//! by conversation and by session, touching it, and a message through it beside one that finds
+//! nothing bound. Beside the passes and the lookups stand a plain loop and a plain table.
 //! A million bindings are measured where `MOORLINE_BENCH_LARGE` is set: making them takes a while.
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use mimalloc::MiMalloc;
 use moorline::sweep::{PASSES_MAX, Plan, measure};
 use moorline_sim::reference::Reference;
-use moorline_spec::address::{Address, Place};
+use moorline_spec::address::Address;
 use moorline_spec::effect::Effect;
 use moorline_spec::gateway::Gateway;
 use moorline_spec::id::SessionKey;
 use moorline_spec::profile::Profile;
-use moorline_spec::stimulus::{Author, Inbound, Outcome, RunEnded, RunStarted, Start, Stimulus};
+use moorline_spec::stimulus::{
+    ConfigChanged, Inbound, Outcome, RunEnded, RunStarted, Start, Stimulus,
+};
 use moorline_spec::time::{Span, Time};
+use rustc_hash::FxHashMap;
+use serde_json::json;
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn sizes() -> Vec<usize> {
     let mut sizes = vec![1_000, 10_000, 100_000];
@@ -46,6 +58,23 @@ fn passes(bindings: usize, due: usize, iters: u64) -> Duration {
     Duration::from_secs_f64(us / 1e6)
 }
 
+/// The least that a pass does: takes what is due out of an ordered set, and writes a line and a text
+/// for each.
+fn plain_pass(order: &mut BTreeSet<(u64, usize)>, due: usize) -> usize {
+    let mut lines = String::new();
+    let mut texts = Vec::new();
+    for _ in 0..due {
+        let Some((at, number)) = order.pop_first() else {
+            break;
+        };
+        texts.push(format!("{number} ended at {at}"));
+        lines.push_str("a record says of each what it was, where, and what is on its way: ");
+        lines.push_str(texts.last().map_or("", String::as_str));
+        order.insert((at + 3_600_000, number));
+    }
+    lines.len() + texts.len()
+}
+
 fn sweeps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("P3a");
     group.sample_size(10);
@@ -56,9 +85,20 @@ fn sweeps(criterion: &mut Criterion) {
                 bencher.iter_custom(|iters| passes(bindings, due, iters));
             });
         }
+        let mut order: BTreeSet<_> = (0..bindings)
+            .map(|number| (number as u64, number))
+            .collect();
+        let due = bindings / 100;
+        group.throughput(Throughput::Elements(due as u64));
+        group.bench_function(
+            BenchmarkId::new("plain loop, 1 % due", bindings),
+            |bencher| {
+                bencher.iter(|| plain_pass(&mut order, black_box(due)));
+            },
+        );
         let mut gateway = bound(bindings);
         let mut effects = Vec::new();
-        let now = Time::ZERO + Span::mins(51);
+        let now = Time::ZERO + Span::mins(52);
         group.throughput(Throughput::Elements(1));
         group.bench_function(BenchmarkId::new("nothing due", bindings), |bencher| {
             bencher.iter(|| {
@@ -94,16 +134,7 @@ fn place(conversation: usize) -> Address {
 
 /// A message and the run that answers it.
 fn message(gateway: &mut Reference, now: Time, number: usize, at: Address, out: &mut Vec<Effect>) {
-    let inbound = Inbound {
-        message: format!("n{number}").into(),
-        from: at.conversation.as_str().into(),
-        at,
-        kind: Place::Direct,
-        author: Author::Person,
-        mentioned: true,
-        authorised: true,
-        text: "how is the build?".into(),
-    };
+    let inbound = Inbound::direct(at, format!("n{number}"), "how is the build?");
     out.clear();
     let Ok(()) = gateway.handle(now, &[Stimulus::Inbound(inbound)], out);
     let run = out.iter().find_map(|effect| {
@@ -128,26 +159,35 @@ fn message(gateway: &mut Reference, now: Time, number: usize, at: Address, out: 
 
 fn days(criterion: &mut Criterion) {
     const BINDINGS: usize = 1_000;
+    const DAYS: u64 = 30;
+    // Each conversation has a message an hour, one after the other.
+    let pause = Span(3_600_000 / BINDINGS as u64);
     let mut group = criterion.benchmark_group("P3b");
     group.sample_size(10);
-    group.throughput(Throughput::Elements(24 * 3_600));
+    group.throughput(Throughput::Elements(DAYS * 24 * 3_600));
     let mut gateway = bound(BINDINGS);
     let (mut now, mut number) = (Time::ZERO + Span::mins(55), 0);
     let mut effects = Vec::new();
+    let config = json!({"session": {"dmScope": "per-peer"}});
+    let config = Arc::new(config);
+    let Ok(()) = gateway.handle(
+        now,
+        &[Stimulus::ConfigChanged(ConfigChanged { config })],
+        &mut effects,
+    );
     group.bench_function(
-        "simulated seconds, hourly traffic in 1000 bindings",
+        "simulated seconds: 30 days, hourly traffic in 1000 bindings",
         |bencher| {
             bencher.iter(|| {
-                for _ in 0..24 {
+                for _ in 0..DAYS * 24 {
                     for conversation in 0..BINDINGS {
+                        now = now + pause;
+                        while let Some(at) = gateway.wake_at().filter(|at| *at <= now) {
+                            effects.clear();
+                            let Ok(()) = gateway.handle(at, &[Stimulus::Wake {}], &mut effects);
+                        }
                         number += 1;
                         message(&mut gateway, now, number, place(conversation), &mut effects);
-                    }
-                    // Within the idle time: everything stays bound.
-                    now = now + Span::mins(55);
-                    while let Some(at) = gateway.wake_at().filter(|at| *at <= now) {
-                        effects.clear();
-                        let Ok(()) = gateway.handle(at, &[Stimulus::Wake {}], &mut effects);
                     }
                 }
             });
@@ -157,38 +197,57 @@ fn days(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What a lookup costs that does nothing else: a table of as many texts.
+fn plain_table(places: &[Address]) -> FxHashMap<String, usize> {
+    let names = places.iter().map(ToString::to_string);
+    names.zip(0..).collect()
+}
+
 fn lookups(criterion: &mut Criterion) {
-    const BINDINGS: usize = 100_000;
-    let mut gateway = bound(BINDINGS);
-    let places: Vec<Address> = (0..BINDINGS).map(place).collect();
-    let keys: Vec<SessionKey> = places
-        .iter()
-        .filter_map(|place| gateway.bound_to(place).cloned())
-        .collect();
-    assert_eq!(keys.len(), BINDINGS, "every conversation is bound");
     let mut group = criterion.benchmark_group("P3c");
     group.throughput(Throughput::Elements(1));
-    let mut turn = 0;
-    let mut next = move || {
-        turn = (turn + 7_919) % BINDINGS;
-        turn
-    };
-    group.bench_function("lookup by conversation", |bencher| {
-        bencher.iter(|| black_box(gateway.bound_to(&places[next()])));
-    });
-    group.bench_function("lookup by session", |bencher| {
-        bencher.iter(|| black_box(gateway.places_of(&keys[next()]).next()));
-    });
-    let now = Time::ZERO + Span::mins(55);
-    let (mut number, mut effects) = (0, Vec::new());
-    for (name, first) in [("message, bound", 0), ("message, nothing bound", BINDINGS)] {
-        group.bench_function(name, |bencher| {
+    for bindings in sizes() {
+        let mut gateway = bound(bindings);
+        let places: Vec<Address> = (0..bindings).map(place).collect();
+        let keys: Vec<SessionKey> = places
+            .iter()
+            .filter_map(|place| gateway.bound_to(place).cloned())
+            .collect();
+        assert_eq!(keys.len(), bindings, "every conversation is bound");
+        let mut turn = 0;
+        let mut next = move || {
+            turn = (turn + 7_919) % bindings;
+            turn
+        };
+        let table = plain_table(&places);
+        let names: Vec<String> = places.iter().map(ToString::to_string).collect();
+        let id = |name: &str| BenchmarkId::new(name, bindings);
+        group.bench_function(id("plain table of texts"), |bencher| {
+            bencher.iter(|| black_box(table.get(&names[next()])));
+        });
+        group.bench_function(id("lookup by conversation"), |bencher| {
+            bencher.iter(|| black_box(gateway.bound_to(&places[next()])));
+        });
+        group.bench_function(id("lookup by session"), |bencher| {
+            bencher.iter(|| black_box(gateway.places_of(&keys[next()]).next()));
+        });
+        let mut now = Time::ZERO + Span::mins(55);
+        group.bench_function(id("touch"), |bencher| {
             bencher.iter(|| {
-                number += 1;
-                let at = place(first + next());
-                message(&mut gateway, now, number, at, &mut effects);
+                now = now + Span::ms(1);
+                black_box(gateway.touches(&places[next()], now))
             });
         });
+        let (mut number, mut effects) = (0, Vec::new());
+        for (name, first) in [("message, bound", 0), ("message, nothing bound", bindings)] {
+            group.bench_function(id(name), |bencher| {
+                bencher.iter(|| {
+                    number += 1;
+                    let at = place(first + next());
+                    message(&mut gateway, now, number, at, &mut effects);
+                });
+            });
+        }
     }
     group.finish();
 }

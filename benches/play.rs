@@ -11,14 +11,14 @@ use mimalloc::MiMalloc;
 use moorline_sim::channel;
 use moorline_sim::reference::Reference;
 use moorline_sim::world::{Stage, play};
-use moorline_spec::address::{Address, Place};
+use moorline_spec::address::Address;
 use moorline_spec::effect::Effect;
 use moorline_spec::gateway::Gateway;
 use moorline_spec::judge::Judge;
 use moorline_spec::profile::Profile;
 use moorline_spec::scenario::{Fixture, Scenario};
 use moorline_spec::stimulus::{
-    Author, Delivered, Inbound, Open, Outcome, Receipt, RunEnded, RunStarted, Start, Stimulus,
+    Delivered, Inbound, Open, Outcome, Receipt, RunEnded, RunStarted, Start, Stimulus,
 };
 use moorline_spec::time::Time;
 use moorline_spec::wire::Disk;
@@ -93,16 +93,7 @@ fn exchange(number: u64) -> [Stimulus; 4] {
         conversation: format!("c{}", number % 100).into(),
         thread: None,
     };
-    let inbound = Inbound {
-        message: format!("m{number}").into(),
-        from: at.conversation.as_str().into(),
-        at,
-        kind: Place::Direct,
-        author: Author::Person,
-        mentioned: true,
-        authorised: true,
-        text: "how is the build?".into(),
-    };
+    let inbound = Inbound::direct(at, format!("m{number}"), "how is the build?");
     let run = moorline_spec::id::RunId::default();
     let receipt = Delivered::Accepted {
         message: "t".into(),

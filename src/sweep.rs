@@ -2,17 +2,18 @@
 //! conversation, and then time: some of them lapse with each pass, the others later. Real time is
 //! taken of its replies to `Wake` alone.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use moorline_spec::address::{Address, Place};
+use moorline_spec::address::Address;
 use moorline_spec::channel::{Capabilities, Channel, Placement, Threading, Threads};
 use moorline_spec::effect::{Effect, Report};
 use moorline_spec::gateway::Gateway;
 use moorline_spec::id::RunId;
 use moorline_spec::stimulus::{
-    Author, Call, Caller, Delivered, Inbound, Open, Outcome, Receipt, RunEnded, RunStarted, Start,
-    Steered, Steering, Stimulus, ThreadProbed, ThreadState,
+    Call, Caller, Delivered, Inbound, Open, Outcome, Receipt, RunEnded, RunStarted, Start, Steered,
+    Steering, Stimulus, ThreadProbed, ThreadState,
 };
 use moorline_spec::time::{Span, Time};
 use serde::Serialize;
@@ -24,6 +25,9 @@ const IDLE: Span = Span::hours(1);
 const APART: Span = Span::mins(4);
 /// Those that are due with no pass are made so late.
 const LATE: Span = Span::mins(50);
+/// So many messages go through bindings, and as many elsewhere, this far apart.
+const MESSAGES: usize = 100;
+const PAUSE: Span = Span::ms(500);
 /// How many passes there can be before the late ones are due.
 pub const PASSES_MAX: usize = 10;
 
@@ -51,6 +55,19 @@ pub struct Pass {
     pub farewells: usize,
 }
 
+/// What messages through bindings cost on the disk.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Touches {
+    /// How many came to bound conversations, and as many to others, one after the other.
+    pub messages: usize,
+    /// How many durable writes those to bound ones took.
+    pub bound_writes: usize,
+    /// How many the others took.
+    pub other_writes: usize,
+    /// How many there were when the gateway woke in between.
+    pub wake_writes: usize,
+}
+
 /// What was measured.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Sweeps {
@@ -58,6 +75,8 @@ pub struct Sweeps {
     pub bindings: usize,
     /// The passes that found something due.
     pub passes: Vec<Pass>,
+    /// What messages cost, where some binding is left that is not due with a pass.
+    pub touches: Option<Touches>,
     /// How long the replies took that found nothing due, in microseconds.
     pub idle_us: Vec<f64>,
 }
@@ -90,6 +109,7 @@ pub fn measure<G: Gateway>(gateway: &mut G, plan: &Plan) -> Result<Sweeps, G::Er
         now: Time::ZERO,
         effects: Vec::new(),
         calls: 0,
+        writes: 0,
     };
     stage.open()?;
     let passes = plan.passes.min(PASSES_MAX);
@@ -110,6 +130,9 @@ pub fn measure<G: Gateway>(gateway: &mut G, plan: &Plan) -> Result<Sweeps, G::Er
         bindings: plan.bindings,
         ..Sweeps::default()
     };
+    if next < plan.bindings {
+        sweeps.touches = Some(stage.traffic(next..plan.bindings)?);
+    }
     let end = Time::ZERO + IDLE + Span(APART.0 * passes as u64);
     stage.until(end, Some(&mut sweeps))?;
     Ok(sweeps)
@@ -121,6 +144,7 @@ struct Stage<'g, G> {
     now: Time,
     effects: Vec<Effect>,
     calls: usize,
+    writes: usize,
 }
 
 impl<G: Gateway> Stage<'_, G> {
@@ -156,22 +180,54 @@ impl<G: Gateway> Stage<'_, G> {
 
     /// Somebody asks for a child that takes their conversation over.
     fn bind(&mut self, conversation: usize) -> Result<(), G::Error> {
+        let message = format!("m{conversation}");
+        self.says(
+            format!("c{conversation}"),
+            message,
+            "let the coder take over",
+        )
+    }
+
+    fn says(
+        &mut self,
+        conversation: String,
+        message: String,
+        text: &'static str,
+    ) -> Result<(), G::Error> {
         let at = Address {
             channel: "chat".into(),
             account: "default".into(),
-            conversation: format!("c{conversation}").into(),
+            conversation: conversation.into(),
             thread: None,
         };
-        self.tell(Stimulus::Inbound(Inbound {
-            message: format!("m{conversation}").into(),
-            from: at.conversation.as_str().into(),
-            at,
-            kind: Place::Direct,
-            author: Author::Person,
-            mentioned: true,
-            authorised: true,
-            text: "let the coder take over".into(),
-        }))
+        self.tell(Stimulus::Inbound(Inbound::direct(at, message, text)))
+    }
+
+    /// Messages to some of the bound conversations, and as many to as many others.
+    fn traffic(&mut self, bound: Range<usize>) -> Result<Touches, G::Error> {
+        let text = "how is it going?";
+        let mut touches = Touches {
+            messages: MESSAGES,
+            ..Touches::default()
+        };
+        for (number, conversation) in bound.cycle().take(MESSAGES).enumerate() {
+            touches.wake_writes += self.wakes(PAUSE)?;
+            let before = self.writes;
+            self.says(format!("c{conversation}"), format!("b{number}"), text)?;
+            touches.bound_writes += self.writes - before;
+            let before = self.writes;
+            self.says(format!("u{conversation}"), format!("u{number}"), text)?;
+            touches.other_writes += self.writes - before;
+        }
+        touches.wake_writes += self.wakes(Span::secs(15))?;
+        Ok(touches)
+    }
+
+    /// Lets time pass, and says how much was written meanwhile.
+    fn wakes(&mut self, span: Span) -> Result<usize, G::Error> {
+        let before = self.writes;
+        self.until(self.now + span, None)?;
+        Ok(self.writes - before)
     }
 
     /// Tells the gateway something, and does what it asks for until it is quiet.
@@ -233,8 +289,8 @@ impl<G: Gateway> Stage<'_, G> {
                 request: probe.request,
                 state: ThreadState::Live,
             })),
+            Effect::Persist(_) => self.writes += 1,
             Effect::OpenThread(_)
-            | Effect::Persist(_)
             | Effect::Report(_)
             | Effect::Drop(_)
             | Effect::RefuseConfig(_) => (),
@@ -324,6 +380,11 @@ mod tests {
             .map(|pass| (pass.ended, pass.writes, pass.farewells))
             .collect();
         assert_eq!(seen, [(7, 1, 7); 3]);
+        // Of fifty seconds of messages the touches are written four times, and cost no message a
+        // write.
+        let touches = sweeps.touches.unwrap();
+        assert_eq!(touches.bound_writes, touches.other_writes);
+        assert_eq!((touches.messages, touches.wake_writes), (100, 4));
         assert!(sweeps.quantile_us(0.5).is_some_and(|us| 0.0 < us));
         assert!(sweeps.ended_per_s().is_some_and(|rate| 0.0 < rate));
     }

@@ -103,6 +103,20 @@ pub struct Inbound {
 }
 
 impl Inbound {
+    /// What a person writes in their direct conversation, which is named after them.
+    pub fn direct(at: Address, message: impl Into<MessageId>, text: impl Into<Text>) -> Self {
+        Self {
+            message: message.into(),
+            from: at.conversation.as_str().into(),
+            at,
+            kind: Place::Direct,
+            author: Author::Person,
+            mentioned: true,
+            authorised: true,
+            text: text.into(),
+        }
+    }
+
     /// Whether it has the mark by which gateways begin what they say of themselves.
     pub fn is_notice(&self) -> bool {
         let text = self.text.trim_start();

@@ -87,6 +87,7 @@ fn sweep(out: &mut impl Write, args: &SweepArgs) -> Result<Exit, Failure> {
         "p95_us": sweeps.quantile_us(0.95),
         "ended_per_s": sweeps.ended_per_s(),
         "passes": sweeps.passes,
+        "touches": sweeps.touches,
         "idle_us": sweeps.idle_us,
     });
     match &args.json {
@@ -144,5 +145,12 @@ fn write_table(
         ms(0.95),
         sweeps.ended_per_s().unwrap_or_default()
     )?;
+    if let Some(touches) = sweeps.touches {
+        writeln!(
+            out,
+            "{} messages through bindings: {} writes, as many elsewhere: {}, and {} in between",
+            touches.messages, touches.bound_writes, touches.other_writes, touches.wake_writes
+        )?;
+    }
     Ok(())
 }

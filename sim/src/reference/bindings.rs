@@ -1,6 +1,7 @@
 //! Conversations tied to sessions: made, touched, ended.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use moorline_spec::address::Address;
 use moorline_spec::channel::Placement;
@@ -8,9 +9,10 @@ use moorline_spec::config::Limits;
 use moorline_spec::effect::{Effect, Report, UnboundBecause};
 use moorline_spec::id::{PersonId, SessionKey, Text};
 use moorline_spec::time::{Span, Time};
+use smol_str::format_smolstr;
 
 use super::Reference;
-use super::decisions::{AfterLapse, Anew, Lapse, Times, Traffic};
+use super::decisions::{AfterLapse, Anew, Lapse, Times};
 use super::journal::Dirty;
 use super::state::{Binding, Purpose};
 
@@ -48,7 +50,7 @@ impl Reference {
         self.state.bindings_made += 1;
         let number = self.state.bindings_made;
         let now = self.now;
-        self.state.insert_binding(Binding {
+        self.state.insert_binding(Box::new(Binding {
             number,
             address: address.clone(),
             key: key.clone(),
@@ -64,7 +66,8 @@ impl Reference {
             incarnation: self.state.session(&key).map_or(0, |s| s.incarnation),
             place,
             due: None,
-        });
+            unwritten: false,
+        }));
         self.schedule(number);
         self.dirty(Dirty::Binding(number));
         let session_key = key;
@@ -131,23 +134,8 @@ impl Reference {
         }
     }
 
-    /// Traffic in a bound conversation. Activity never goes back.
-    pub(super) fn touch(&mut self, number: u64, traffic: Traffic) {
-        if !self.decisions.touches(traffic) {
-            return;
-        }
-        if let Some(binding) = self.state.bindings.get_mut(&number)
-            && binding.times.touched_at < self.now
-        {
-            binding.times.touched_at = self.now;
-            if self.decisions.of_bindings().keeps_touches() {
-                self.journal.note(Dirty::Touch(number));
-            }
-        }
-    }
-
     /// Ends a binding. The session it led to is not concerned.
-    pub(super) fn unbind(&mut self, number: u64, reason: UnboundBecause) -> Option<Binding> {
+    pub(super) fn unbind(&mut self, number: u64, reason: UnboundBecause) -> Option<Box<Binding>> {
         let limits = self.state.bindings.get(&number).map(|b| self.limits(b))?;
         let binding = if self.decisions.of_bindings().frees(reason) {
             self.state.remove_binding(number)?
@@ -171,14 +159,17 @@ impl Reference {
         if times == 0 {
             return;
         }
-        let how = match reason {
+        let ended = |how: fmt::Arguments<'_>| {
+            format_smolstr!("⚙️ Session ended{how}. Messages here will no longer be routed.")
+        };
+        let text = match reason {
             UnboundBecause::Idle => {
                 let span = by.reached(Lapse::Idle, limits);
-                format!(" automatically after {span} of inactivity")
+                ended(format_args!(" automatically after {span} of inactivity"))
             }
             UnboundBecause::MaxAge => {
                 let span = by.reached(Lapse::MaxAge, limits);
-                format!(" automatically at max age of {span}")
+                ended(format_args!(" automatically at max age of {span}"))
             }
             UnboundBecause::Unfocus
             | UnboundBecause::ThreadGone
@@ -190,18 +181,14 @@ impl Reference {
             | UnboundBecause::Deleted
             | UnboundBecause::Replaced
             | UnboundBecause::SpawnFailed
-            | UnboundBecause::Disabled => String::new(),
+            | UnboundBecause::Disabled => ended(format_args!("")),
         };
-        let text = Text::from(format!(
-            "⚙️ Session ended{how}. Messages here will no longer be routed."
-        ));
         for time in 1..=times {
-            let again = if time == 1 {
-                String::new()
-            } else {
-                format!("-{time}")
+            let number = binding.number;
+            let stem = match time {
+                1 => format_smolstr!("farewell-{number}"),
+                _ => format_smolstr!("farewell-{number}-{time}"),
             };
-            let stem = Text::from(format!("farewell-{}{again}", binding.number));
             self.post(&binding.address, text.clone(), stem, None, Purpose::Notice);
         }
     }

@@ -4,7 +4,6 @@
 use moorline_spec::address::Place;
 use moorline_spec::id::{RunId, SessionKey, Text};
 use moorline_spec::time::Time;
-use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use super::record;
@@ -12,7 +11,7 @@ use super::state::{Binding, Debt, Failure, Post, Progress, Run, Seen, Session, S
 use super::transcript::Line;
 
 /// Something that has to be written down before anything else happens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Dirty {
     Life,
     Session(SessionKey),
@@ -56,42 +55,33 @@ enum Change {
 /// The record of nothing: what the one before it was to precede has happened.
 pub(super) const NOTHING: Text = Text::new_static("[]");
 
-/// Among so many things one is found by looking at each.
-const FEW: usize = 16;
+/// Among so many of the last things one is looked for before it is noted once more. What is noted
+/// again after a pass of the sweep changed thousands of others is written twice, and reads the same.
+const LATELY: usize = 16;
 
 /// What is to be written with the next record.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     dirty: Vec<Dirty>,
-    /// The same as a set, once there are many: a pass of the sweep may change thousands of things.
-    many: FxHashSet<Dirty>,
+    /// Whether bindings are among it.
+    of_bindings: bool,
     buffer: Vec<u8>,
 }
 
 impl Journal {
     /// Notes that something changed.
     pub(super) fn note(&mut self, dirty: Dirty) {
-        if self.dirty.len() < FEW {
-            if !self.dirty.contains(&dirty) {
-                self.dirty.push(dirty);
-            }
+        let lately = self.dirty.len().saturating_sub(LATELY);
+        if self.dirty[lately..].contains(&dirty) {
             return;
         }
-        if self.many.is_empty() {
-            self.many.extend(self.dirty.iter().cloned());
-        }
-        if self.many.insert(dirty.clone()) {
-            self.dirty.push(dirty);
-        }
+        self.of_bindings |= matches!(dirty, Dirty::Binding(_));
+        self.dirty.push(dirty);
     }
 
-    /// Sets aside what is to be written of touches.
-    pub(super) fn without_touches(&mut self) -> Vec<Dirty> {
-        let is_touch = |dirty: &Dirty| matches!(dirty, Dirty::Touch(_));
-        self.many.clear();
-        let (apart, rest) = self.dirty.drain(..).partition(is_touch);
-        self.dirty = rest;
-        apart
+    /// Whether the next record is about bindings anyway.
+    pub(super) fn is_of_bindings(&self) -> bool {
+        self.of_bindings
     }
 
     /// The record of everything that changed, if anything did.
@@ -99,7 +89,7 @@ impl Journal {
         if self.dirty.is_empty() {
             return None;
         }
-        self.many.clear();
+        self.of_bindings = false;
         let mut dirty = std::mem::take(&mut self.dirty);
         self.buffer.clear();
         self.buffer.push(b'[');
@@ -169,6 +159,11 @@ impl Journal {
     }
 }
 
+/// Whether a record is one of these. What an older version left is not.
+pub(super) fn is_ours(record: &str) -> bool {
+    serde_json::from_str::<Vec<Change>>(record).is_ok_and(|changes| !changes.is_empty())
+}
+
 /// Reads the records of earlier lives. The last one may be torn: what it was to precede never
 /// happened. The failures in the last one that is whole may not have been told of.
 pub(super) fn fold(disk: &[Text]) -> (State, Vec<Failure>) {
@@ -226,7 +221,7 @@ fn apply(state: &mut State, change: Change) {
         Change::Posted(number) => drop(state.posts.remove(&number)),
         Change::Binding(binding) => {
             state.remove_binding(binding.number);
-            state.insert_binding(*binding);
+            state.insert_binding(binding);
         }
         Change::Unbound(number) => drop(state.remove_binding(number)),
         Change::Touch(number, at) => {

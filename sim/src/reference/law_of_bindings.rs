@@ -2,7 +2,7 @@
 //! list that is searched from front to back, and every end has the same reason. What else has to
 //! hold of them holds after every step: one binding for a place, the index by session, accounts
 //! apart, no end without a cause, nothing overdue after a pass, one farewell for a lapse, and a
-//! disk that says what memory says.
+//! disk that says what memory says, but for touches of the last 15 seconds.
 //!
 //! Time does not go backwards: the seam promises that, so a clock that is set back is one that
 //! stands still.
@@ -27,13 +27,15 @@ use proptest::test_runner::Config;
 use serde_json::json;
 
 use self::list::{End, List, Row};
-use super::state::Purpose;
+use super::state::{Purpose, State};
 use super::{Reference, journal};
 
 const PLACES: usize = 6;
 const KEYS: usize = 3;
 const IDLE: Span = Span::mins(10);
 const AGE: Span = Span::mins(45);
+/// A crash may take touches of so long.
+const LOST: Span = Span::secs(15);
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
@@ -280,6 +282,9 @@ fn play(steps: &[Happens]) -> Result<(), TestCaseError> {
         let before = list.rows.clone();
         let account = step.place().map(|at| at / 3);
         happen(*step, &mut list, &mut real);
+        if matches!(step, Happens::Restarts(false)) {
+            forget(&mut list, &real)?;
+        }
         agree(&mut list, &mut real, step)?;
         holds(&list, &real, &before, account)?;
     }
@@ -351,6 +356,24 @@ fn happen(step: Happens, list: &mut List, real: &mut Real) {
             real.restart(clean);
         }
     }
+}
+
+/// A crash took the touches of late, and those alone.
+fn forget(list: &mut List, real: &Real) -> Result<(), TestCaseError> {
+    for row in &mut list.rows {
+        let number = real.gateway.number_at(&place(row.at)).unwrap_or_default();
+        let touched = real.gateway.state.bindings[&number].times.touched_at;
+        prop_assert!(
+            row.may_be_known(touched, real.now),
+            "{touched} in place {} is what a crash at {} leaves of {:?}",
+            row.at,
+            real.now,
+            row.touches
+        );
+        row.touched = touched;
+        row.touches.retain(|at| *at <= touched);
+    }
+    Ok(())
 }
 
 /// Time passes, and the gateway wakes whenever it wants to.
@@ -435,18 +458,33 @@ fn holds(
             row.at
         );
     }
+    on_disk(list, real)
+}
+
+/// The disk says what memory says, but for touches of late.
+fn on_disk(list: &List, real: &Real) -> Result<(), TestCaseError> {
+    let state = &real.gateway.state;
     let (stored, _) = journal::fold(&real.disk);
-    let on_disk: Vec<_> = stored
-        .bindings
-        .values()
-        .map(|b| (&b.address, b.times))
-        .collect();
-    let in_memory: Vec<_> = state
-        .bindings
-        .values()
-        .map(|b| (&b.address, b.times))
-        .collect();
-    prop_assert_eq!(on_disk, in_memory, "the disk says what memory says");
+    let without_touches = |state: &State| -> Vec<_> {
+        let all = state.bindings.values();
+        all.map(|b| (b.address.clone(), b.times.bound_at, b.times.aged_from))
+            .collect()
+    };
+    prop_assert_eq!(
+        without_touches(&stored),
+        without_touches(state),
+        "the disk says what memory says"
+    );
+    for row in &list.rows {
+        let number = real.gateway.number_at(&place(row.at)).unwrap_or_default();
+        let touched = stored.bindings[&number].times.touched_at;
+        let waits = state.bindings[&number].unwritten;
+        prop_assert!(
+            touched == row.touched || waits && row.may_be_known(touched, real.now),
+            "the disk knows the activity in place {} at {touched}",
+            row.at
+        );
+    }
     Ok(())
 }
 

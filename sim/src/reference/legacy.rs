@@ -1,22 +1,20 @@
 //! Bindings that were stored in an older form are taken over with the first life that finds them.
 
 use moorline_spec::calendar::Calendar;
-use moorline_spec::id::{PersonId, Text};
+use moorline_spec::id::PersonId;
 use moorline_spec::legacy::{self, Stored};
 use moorline_spec::stimulus::Open;
-use serde::de::IgnoredAny;
 
 use super::Reference;
 use super::decisions::Times;
-use super::journal::Dirty;
+use super::journal::{self, Dirty};
 use super::state::Binding;
 
 impl Reference {
     /// Reads files of an older form. Once there is a record of our own they have been read.
     pub(super) fn migrate(&mut self, open: &Open) {
         let files = || open.disk.iter().filter(|record| record.starts_with('{'));
-        let ours = |record: &Text| serde_json::from_str::<Vec<IgnoredAny>>(record).is_ok();
-        if files().next().is_none() || open.disk.iter().any(ours) {
+        if files().next().is_none() || open.disk.iter().any(|record| journal::is_ours(record)) {
             return;
         }
         let epoch = self.calendar.as_ref().map_or(0, Calendar::epoch_ms);
@@ -32,7 +30,7 @@ impl Reference {
         self.open_session(&stored.key);
         self.state.bindings_made += 1;
         let number = self.state.bindings_made;
-        self.state.insert_binding(Binding {
+        self.state.insert_binding(Box::new(Binding {
             number,
             address: stored.address,
             key: stored.key,
@@ -48,7 +46,8 @@ impl Reference {
             incarnation: 0,
             place: None,
             due: None,
-        });
+            unwritten: false,
+        }));
         self.dirty(Dirty::Binding(number));
     }
 }

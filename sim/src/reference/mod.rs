@@ -41,6 +41,7 @@ mod stream;
 mod subagents;
 mod sweep;
 mod tools;
+mod touches;
 mod transcript;
 mod turns;
 mod wanted;
@@ -64,6 +65,7 @@ use moorline_spec::profile::{Dials, Profile};
 use moorline_spec::stimulus::{ConfigChanged, Stimulus};
 use moorline_spec::time::Time;
 use serde_json::{Value, json};
+use smol_str::format_smolstr;
 
 pub use decisions::{
     AfterLapse, Again, Ages, Anew, Archiving, Asked, Asker, Audience, Bindable, Brood, Busy, By,
@@ -152,36 +154,49 @@ impl Reference {
             Stimulus::Compacted(_) => (),
             Stimulus::ConfigChanged(changed) => self.on_config_changed(changed),
             Stimulus::Wake {} => self.on_wake(),
-            // Every touch was written down with the message or the receipt that made it: it never
-            // costs a write of its own.
-            Stimulus::Stop {} => (),
+            Stimulus::Stop {} => self.on_stop(),
         }
     }
 
     /// Lets the record of what changed leave before the effects that rely on it.
     fn commit(&mut self, effects: &mut Vec<Effect>) {
         effects.append(&mut self.early);
-        let apart = if self.decisions.of_bindings().writes_touch_apart() {
-            self.journal.without_touches()
-        } else {
-            Vec::new()
-        };
-        if let Some(record) = self.journal.take(&self.state) {
-            effects.push(Effect::Persist(Persist { record }));
-        }
-        for touch in apart {
-            self.journal.note(touch);
-        }
-        if let Some(record) = self.journal.take(&self.state) {
-            effects.push(Effect::Persist(Persist { record }));
+        if self.state.touched_at.is_some() {
+            self.commit_touches(effects);
         }
         let reports = |effect: &Effect| matches!(effect, Effect::Report(Report::Failed { .. }));
         let reported = self.out.iter().any(reports);
+        self.persist(effects);
         effects.append(&mut self.out);
         // The next life knows by this that they left.
         if reported && self.decisions.of_nesting().notes_reports() {
             let record = journal::NOTHING;
             effects.push(Effect::Persist(Persist { record }));
+        }
+    }
+
+    /// Touches go with a record of bindings, or when they have waited long enough.
+    fn commit_touches(&mut self, effects: &mut Vec<Effect>) {
+        if self.decisions.of_bindings().writes_touch_apart() {
+            self.persist(effects);
+            self.write_touches();
+        } else if self.journal.is_of_bindings()
+            || self.touches_due().is_some_and(|due| due <= self.now)
+        {
+            self.write_touches();
+        }
+    }
+
+    fn persist(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(record) = self.journal.take(&self.state) {
+            effects.push(Effect::Persist(Persist { record }));
+        }
+    }
+
+    /// What is in memory alone goes to the disk.
+    fn on_stop(&mut self) {
+        if self.decisions.of_bindings().stops_clean() {
+            self.write_touches();
         }
     }
 
@@ -271,10 +286,10 @@ impl Reference {
     }
 
     /// A name that no other life uses: `d7`, in the third life `d3-7`.
-    fn name(&self, letter: char, number: u64) -> String {
+    fn name(&self, letter: char, number: u64) -> Text {
         match self.state.life {
-            0 | 1 => format!("{letter}{number}"),
-            life => format!("{letter}{life}-{number}"),
+            0 | 1 => format_smolstr!("{letter}{number}"),
+            life => format_smolstr!("{letter}{life}-{number}"),
         }
     }
 }
@@ -300,6 +315,8 @@ impl Gateway for Reference {
         let timer = self.state.timers.first().map(|&(at, _)| at);
         let sweep = self.next_sweep();
         let archive = self.state.archives.first().map(|&(at, _)| at);
-        timer.into_iter().chain(sweep).chain(archive).min()
+        let touches = self.touches_due();
+        let all = [timer, sweep, archive, touches];
+        all.into_iter().flatten().min()
     }
 }

@@ -179,6 +179,17 @@ pub trait BindingDecisions {
         false
     }
 
+    /// How long a touch waits to be written down, at most. At one instant a crash comes before a
+    /// wake, so what is 15 seconds old when the gateway dies is on the disk.
+    fn touches_wait(&self) -> Span {
+        Span::ms(14_999)
+    }
+
+    /// Whether a clean stop writes down the touches that wait.
+    fn stops_clean(&self) -> bool {
+        true
+    }
+
     /// Whether touches are written down at all.
     fn keeps_touches(&self) -> bool {
         true

@@ -309,6 +309,9 @@ pub(super) struct Binding {
     /// When the sweep looks at it next; entries of the order for other times are stale.
     #[serde(skip)]
     pub due: Option<Time>,
+    /// Whether its last touch is not on the disk yet.
+    #[serde(skip)]
+    pub unwritten: bool,
 }
 
 /// A binding that a pass of the sweep still has to look at.
@@ -429,10 +432,15 @@ pub(super) struct State {
     pub runs: BTreeMap<u64, Run>,
     pub debts: BTreeMap<u64, Debt>,
     pub posts: BTreeMap<u64, Post>,
-    pub bindings: BTreeMap<u64, Binding>,
+    /// Behind pointers: the sweep takes them out from the front.
+    pub bindings: BTreeMap<u64, Box<Binding>>,
     pub bound: FxHashMap<Address, u64>,
     pub bound_to: FxHashMap<SessionKey, Vec<u64>>,
     pub order: BTreeSet<(Time, u64)>,
+    /// The bindings whose last touch is not on the disk yet.
+    pub touched: Vec<u64>,
+    /// When the first of these touches was.
+    pub touched_at: Option<Time>,
     pub seen: FxHashSet<Seen>,
     pub seen_order: VecDeque<Seen>,
     pub failures: VecDeque<Failure>,
@@ -485,7 +493,7 @@ impl State {
         self.bindings.get(number).map(|binding| &binding.address)
     }
 
-    pub(super) fn insert_binding(&mut self, binding: Binding) {
+    pub(super) fn insert_binding(&mut self, binding: Box<Binding>) {
         self.bindings_made = self.bindings_made.max(binding.number);
         self.bound.insert(binding.place().clone(), binding.number);
         let of = self.bound_to.entry(binding.key.clone()).or_default();
@@ -495,7 +503,7 @@ impl State {
         self.bindings.insert(binding.number, binding);
     }
 
-    pub(super) fn remove_binding(&mut self, number: u64) -> Option<Binding> {
+    pub(super) fn remove_binding(&mut self, number: u64) -> Option<Box<Binding>> {
         let binding = self.bindings.remove(&number)?;
         if self.bound.get(binding.place()) == Some(&number) {
             self.bound.remove(binding.place());

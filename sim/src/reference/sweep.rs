@@ -8,7 +8,7 @@ use moorline_spec::stimulus::{ThreadProbed, ThreadState};
 use moorline_spec::time::{Span, Time};
 
 use super::Reference;
-use super::decisions::Times;
+use super::decisions::{Lapse, Times};
 use super::state::{Look, Probing};
 
 impl Reference {
@@ -66,6 +66,12 @@ impl Reference {
         while let Some(&(due, number)) = self.state.order.first()
             && due <= self.now
         {
+            // Nothing due stays in front, whatever is thought of the binding.
+            self.state.order.pop_first();
+            let Some(binding) = self.state.bindings.get_mut(&number) else {
+                continue;
+            };
+            binding.due = None;
             let binding = self.state.bindings.get(&number);
             let deadline = binding.and_then(|binding| self.deadline(binding));
             match deadline {
@@ -78,8 +84,6 @@ impl Reference {
                 // It was touched since.
                 Some(_) | None => self.schedule(number),
             }
-            // Nothing due stays in front, whatever is thought of the binding.
-            self.state.order.remove(&(due, number));
         }
     }
 
@@ -186,5 +190,15 @@ impl Reference {
             }
         };
         self.unbind(number, reason);
+    }
+}
+
+impl Lapse {
+    /// The reason in reports.
+    pub(super) fn because(self) -> UnboundBecause {
+        match self {
+            Self::Idle => UnboundBecause::Idle,
+            Self::MaxAge => UnboundBecause::MaxAge,
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! Why turns happen, and which words and reasons go with that.
+//! Why turns happen.
 
-use super::decisions::{Cause, Lapse, Path};
+use super::decisions::{Cause, Path};
 use super::state::Turn;
 
 impl Turn {
@@ -33,16 +33,6 @@ impl Turn {
             Self::Child { .. } | Self::Telling(_) | Self::Sent => Cause::Session,
             Self::Internal(path) => Cause::Internal(*path),
             Self::Plugin { .. } => Cause::Plugin,
-        }
-    }
-}
-
-impl Lapse {
-    /// The reason in reports.
-    pub(super) fn because(self) -> moorline_spec::effect::UnboundBecause {
-        match self {
-            Self::Idle => moorline_spec::effect::UnboundBecause::Idle,
-            Self::MaxAge => moorline_spec::effect::UnboundBecause::MaxAge,
         }
     }
 }

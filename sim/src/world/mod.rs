@@ -241,7 +241,12 @@ impl<'s> World<'s> {
     ) -> Result<Rest, Stopped<G::Error>> {
         let mut effects = Vec::new();
         let files = self.scenario.disk.iter();
-        self.persisted = files.map(|file| Text::from(file.to_string())).collect();
+        self.persisted = files
+            .map(|file| match file.as_str() {
+                Some(text) => Text::from(text),
+                None => Text::from(file.to_string()),
+            })
+            .collect();
         let open = self.open(!self.persisted.is_empty());
         self.tell(Stimulus::Open(open), Vec::new(), Vec::new());
         loop {

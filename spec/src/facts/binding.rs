@@ -4,6 +4,7 @@
 //! Where the outside cannot tell an instant exactly, both ends of what is possible are kept, and
 //! nobody is blamed for what lies between them.
 
+use super::bound::Those;
 use super::{CallFacts, Chatter, Circumstances, Facts, Role, Settled, Touch};
 use crate::address::Address;
 use crate::channel::Placement;
@@ -130,49 +131,6 @@ impl BindingFacts {
 }
 
 impl Facts {
-    /// The address a session is bound to, as far as can be seen.
-    pub fn bound_to(&self, key: &SessionKey) -> Option<&Address> {
-        let mut all = self.bindings.iter().rev();
-        all.find(|binding| binding.key == *key && self.may_hold(binding))
-            .map(|binding| &binding.address)
-    }
-
-    /// The address a session is certainly bound to.
-    pub fn surely_bound_to(&self, key: &SessionKey) -> Option<&Address> {
-        let now = self.now;
-        let holds = |b: &&BindingFacts| b.ended.is_none() && b.would_end_early(now);
-        let mut all = self.bindings.iter().rev();
-        all.find(|binding| binding.key == *key && holds(binding))
-            .map(|binding| &binding.address)
-    }
-
-    /// Whether a session is or was bound to an address.
-    pub fn was_bound(&self, key: &SessionKey, at: &Address) -> bool {
-        self.bindings
-            .iter()
-            .any(|binding| binding.key == *key && binding.address == *at)
-    }
-
-    /// The live binding of an address, as far as can be seen.
-    pub fn binding_at(&self, at: &Address) -> Option<(BindingId, &BindingFacts)> {
-        let (id, binding) = self.last_binding_at(at)?;
-        self.may_hold(binding).then_some((id, binding))
-    }
-
-    pub(super) fn last_binding_at(&self, at: &Address) -> Option<(BindingId, &BindingFacts)> {
-        let mut all = self.bindings.iter().enumerate().rev();
-        all.find(|(_, binding)| binding.address == *at)
-    }
-
-    /// Whether a binding is not over for certain.
-    fn may_hold(&self, binding: &BindingFacts) -> bool {
-        let over = || {
-            let due = binding.latest_lapse().filter(|_| !binding.unsure);
-            due.is_some_and(|due| self.takes_effect(due, self.now))
-        };
-        binding.ended.is_none() && !over()
-    }
-
     pub(super) fn on_open_thread(&mut self, open: &OpenThread) {
         if self.focus_opens(open) {
             return;
@@ -296,10 +254,7 @@ impl Facts {
             .collect();
         supposed.sort();
         for (made, id, address, key) in supposed {
-            self.give_cause(
-                |binding| binding.address == address,
-                UnboundBecause::Replaced,
-            );
+            self.give_cause(Those::At(&address), UnboundBecause::Replaced);
             if let Some(key) = key {
                 let (made, around) = ((made.1, self.now), Circumstances::default());
                 self.note_bound(address, key, Some(id), made, true, around);
@@ -310,10 +265,7 @@ impl Facts {
     /// What was bound there is bound no more; what that means for what comes in its place.
     pub(super) fn replace_at(&mut self, address: &Address) -> Circumstances {
         let replaced = self.binding_at(address).map(|(_, old)| old.key.clone());
-        self.end_bindings(
-            |binding| binding.address == *address,
-            UnboundBecause::Replaced,
-        );
+        self.end_bindings(Those::At(address), UnboundBecause::Replaced);
         Circumstances {
             replaced,
             ..Circumstances::default()
@@ -332,7 +284,7 @@ impl Facts {
         let configured = self.config.binding_limits(&address);
         self.tell_bound_to_forget(&address, &key, made);
         self.note_twins(&address);
-        self.note_ids(&address, self.bindings.len());
+        self.note_names(&address, &key, self.bindings.len());
         let around = Circumstances {
             otherwise: self.config.other_binding_limits(&address).into(),
             migrated: around.migrated || self.config.idle_is_migrated(&address),
@@ -355,34 +307,6 @@ impl Facts {
             configured,
             recent: Vec::new(),
         });
-    }
-
-    fn end_bindings(&mut self, which: impl Fn(&BindingFacts) -> bool, reason: UnboundBecause) {
-        let now = self.now;
-        for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
-            if which(binding) {
-                binding.ended = Some((now, Some(reason)));
-            }
-        }
-    }
-
-    /// From now on there is a reason other than limits for the end of some bindings.
-    pub(super) fn give_cause(
-        &mut self,
-        which: impl Fn(&BindingFacts) -> bool,
-        reason: UnboundBecause,
-    ) {
-        let now = self.now;
-        let mut concerned = Vec::new();
-        for binding in self.bindings.iter_mut().filter(|b| b.ended.is_none()) {
-            if which(binding) {
-                binding.cause.get_or_insert((now, reason));
-                concerned.push(binding.address.clone());
-            }
-        }
-        for address in concerned {
-            self.note_twins(&address);
-        }
     }
 
     pub(super) fn on_probe_thread(&mut self, probe: &ProbeThread) {
@@ -435,7 +359,7 @@ impl Facts {
             }
             ThreadState::Archived | ThreadState::Live | ThreadState::Unknown => return,
         };
-        self.give_cause(|binding| binding.address == *at, reason);
+        self.give_cause(Those::At(at), reason);
     }
 
     /// A session is reset, deleted or killed, which reaches those below it too.
@@ -502,7 +426,7 @@ impl Facts {
         let Some(run) = self.runs.get(id) else { return };
         let (key, role) = (run.key.clone(), run.role.clone());
         if killed {
-            self.give_cause(|binding| binding.key == key, UnboundBecause::Killed);
+            self.give_cause(Those::Of(&key), UnboundBecause::Killed);
         }
         let Role::Child(call) = role else { return };
         let mode = self.calls.get(&call).and_then(|call| {
@@ -512,7 +436,7 @@ impl Facts {
                 .or(call.text("mode"))
         });
         if mode == Some("run") {
-            self.give_cause(|binding| binding.key == key, UnboundBecause::RunEnded);
+            self.give_cause(Those::Of(&key), UnboundBecause::RunEnded);
         }
     }
 
@@ -523,7 +447,7 @@ impl Facts {
             .get(id)
             .filter(|run| matches!(run.role, Role::Child(_)));
         if let Some(key) = run.map(|run| run.key.clone()) {
-            self.give_cause(|binding| binding.key == key, UnboundBecause::SpawnFailed);
+            self.give_cause(Those::Of(&key), UnboundBecause::SpawnFailed);
         }
     }
 

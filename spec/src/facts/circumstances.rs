@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{BindingFacts, BindingId, Facts};
+use super::{BindingFacts, Facts};
 use crate::address::Address;
 use crate::calendar::Calendar;
 use crate::config::Limits;
@@ -147,27 +147,6 @@ impl BindingFacts {
 }
 
 impl Facts {
-    /// Bindings of the same conversation and thread, by the order they were made in; of some other
-    /// account or channel, and those that are over, too.
-    fn same_ids(&self, at: &Address) -> &[BindingId] {
-        let ids = (at.conversation.clone(), at.thread.clone());
-        self.by_ids.get(&ids).map_or(&[], Vec::as_slice)
-    }
-
-    pub(super) fn note_ids(&mut self, at: &Address, id: BindingId) {
-        let ids = (at.conversation.clone(), at.thread.clone());
-        self.by_ids.entry(ids).or_default().push(id);
-    }
-
-    /// Numbers them anew, after some were forgotten.
-    pub(super) fn number_bindings(&mut self) {
-        self.by_ids.clear();
-        for id in 0..self.bindings.len() {
-            let at = self.bindings[id].address.clone();
-            self.note_ids(&at, id);
-        }
-    }
-
     /// Something was done to a binding: what is elsewhere is not concerned by it.
     pub(super) fn note_twins(&mut self, at: &Address) {
         let now = self.now;

@@ -1,9 +1,10 @@
 //! What people say to a binding: `/session idle 2h`, `/session max-age off`, `/unfocus`.
 
+use super::bound::Those;
 use super::{BindingId, CallFacts, Facts, MessageFacts, Touch};
 use crate::channel::Placement;
 use crate::effect::UnboundBecause;
-use crate::id::PersonId;
+use crate::id::{Marker, PersonId};
 use crate::profile::MaxAgeFrom;
 use crate::stimulus::{Author, Inbound};
 use crate::time::Span;
@@ -98,22 +99,25 @@ fn number(text: &str) -> Option<f64> {
 
 impl Facts {
     /// Whether a message came before. Only a later life may take it for new, and a command with it.
-    fn came_before(&mut self, inbound: &Inbound) -> bool {
-        let same = |first: &&MessageFacts| Some(first.number) == self.here.message;
-        let first = self.messages.values().find(same).map(|first| first.arrived);
-        let Some((_, at)) = first.filter(|&(index, _)| index != self.index) else {
-            // The message itself may be forgotten, but not so soon that it was a command.
-            let heard = (inbound.at.clone(), inbound.message.clone());
-            let before = self.commands_heard.contains(&heard);
-            if !before {
-                self.commands_heard.push_back(heard);
-                if self.commands_heard.len() > COMMANDS_MAX {
-                    self.commands_heard.pop_front();
-                }
-            }
-            return before;
+    fn came_before(&mut self, inbound: &Inbound, marker: Option<&Marker>) -> bool {
+        let here = |first: &&MessageFacts| first.at == inbound.at && first.arrived.0 != self.index;
+        let known = marker.and_then(|marker| self.messages.get(marker));
+        let known = known.filter(here).map(|first| first.arrived.1);
+        // The message itself may be forgotten, but not so soon that it was a command.
+        let heard = || {
+            let mut all = self.commands_heard.iter();
+            let same = all.find(|(at, id, _)| *at == inbound.at && *id == inbound.message);
+            same.map(|&(_, _, when)| when)
         };
-        if at < self.life_began
+        let Some(first) = known.or_else(heard) else {
+            let heard = (inbound.at.clone(), inbound.message.clone(), self.now);
+            self.commands_heard.push_back(heard);
+            if self.commands_heard.len() > COMMANDS_MAX {
+                self.commands_heard.pop_front();
+            }
+            return false;
+        };
+        if first < self.life_began
             && let Some((id, _)) = self.binding_at(&inbound.at)
         {
             self.bindings[id].unsure = true;
@@ -122,12 +126,12 @@ impl Facts {
     }
 
     /// Somebody gives a command in a bound conversation.
-    pub(super) fn on_binding_command(&mut self, inbound: &Inbound) {
+    pub(super) fn on_binding_command(&mut self, inbound: &Inbound, marker: Option<&Marker>) {
         let heard = inbound.author == Author::Person && inbound.authorised;
         if !heard || !inbound.text.starts_with('/') {
             return;
         }
-        if self.came_before(inbound) {
+        if self.came_before(inbound, marker) {
             return;
         }
         self.note_question(inbound);
@@ -207,9 +211,9 @@ impl Facts {
             MaxAgeFrom::ByPlacement => placement == Some(Placement::Child),
         };
         let probing = !self.probes.is_empty();
-        for binding in &mut self.bindings {
-            let there = binding.address.channel == channel && binding.address.account == account;
-            if binding.ended.is_some() || binding.key != key || !there {
+        for id in self.live_among(Those::Of(&key)) {
+            let binding = &mut self.bindings[id];
+            if binding.address.channel != channel || binding.address.account != account {
                 continue;
             }
             binding.unsure |= may_be_over;

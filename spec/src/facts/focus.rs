@@ -1,5 +1,6 @@
 //! `/focus`: a person binds a conversation to a session that is there already.
 
+use super::bound::Those;
 use super::{Circumstances, Facts};
 use crate::address::{Address, Place};
 use crate::channel::Placement;
@@ -86,7 +87,7 @@ impl Facts {
             Target::Unsure => {
                 let reason = crate::effect::UnboundBecause::Replaced;
                 self.focused_somehow.push(at.clone());
-                return self.give_cause(|binding| binding.address == *at, reason);
+                return self.give_cause(Those::At(at), reason);
             }
         };
         let opens = self

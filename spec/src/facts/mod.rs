@@ -7,6 +7,7 @@
 mod archive;
 mod below;
 mod binding;
+mod bound;
 mod circumstances;
 mod command;
 mod delivery;
@@ -116,6 +117,8 @@ pub struct Facts {
     pub bindings: Vec<BindingFacts>,
     /// Their numbers, by what they are called apart from account and channel.
     by_ids: FxHashMap<(ConversationId, Option<ThreadId>), Vec<BindingId>>,
+    /// The same, by the session that they lead to.
+    by_key: FxHashMap<SessionKey, Vec<BindingId>>,
     /// Threads that were opened for a spawn which waits.
     opened_for: FxHashMap<Address, CallId>,
     /// Commands to which somebody waits for an answer.
@@ -124,8 +127,8 @@ pub struct Facts {
     answered: Option<(Question, Text)>,
     /// What the gateway says is bound, and to whom.
     pub said_bound: FxHashMap<Address, SessionKey>,
-    /// The last commands, and where they were said.
-    commands_heard: VecDeque<(Address, MessageId)>,
+    /// The last commands, where they were said, and when first.
+    commands_heard: VecDeque<(Address, MessageId, Time)>,
     /// Where `/focus` was said of a session that nobody outside can tell.
     focused_somehow: Vec<Address>,
     /// `/focus` that waits for its thread.
@@ -205,6 +208,7 @@ impl Facts {
             unplaced_resets: Vec::new(),
             bindings: Vec::new(),
             by_ids: FxHashMap::default(),
+            by_key: FxHashMap::default(),
             opened_for: FxHashMap::default(),
             questions: Vec::new(),
             answered: None,
@@ -284,7 +288,7 @@ impl Facts {
             Stimulus::Inbound(inbound) => {
                 self.on_inbound(inbound, entry);
                 self.on_bound_inbound(inbound, entry.own.first());
-                self.on_binding_command(inbound);
+                self.on_binding_command(inbound, entry.own.first());
             }
             Stimulus::InternalTurn(turn) => self.on_internal_turn(turn, entry),
             Stimulus::Call(call) => {

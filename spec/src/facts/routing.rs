@@ -1,11 +1,12 @@
 //! What messages, reports and deliveries show of bindings.
 
+use super::bound::Those;
 use super::{BindingFacts, BindingId, CallFacts, Chatter, Facts, Touch};
-use crate::address::Address;
+use crate::address::{Address, Place};
 use crate::effect::UnboundBecause;
 use crate::id::{Marker, SessionKey};
 use crate::profile::LapseCheck;
-use crate::stimulus::Author;
+use crate::stimulus::{Author, Inbound};
 use crate::time::Time;
 
 /// What a message or a report shows of a binding. It is about the entry that facts are up to date
@@ -58,6 +59,21 @@ impl Facts {
         }
     }
 
+    /// Whether a message is for the gateway's agents beyond doubt: no command, mentioned where that
+    /// may be asked for, of somebody who is heard, and seen for the first time.
+    pub fn is_for_agents(&self, inbound: &Inbound, marker: &Marker) -> bool {
+        let Some(message) = self.messages.get(marker) else {
+            return false;
+        };
+        let heard = inbound.mentioned
+            || inbound.kind == Place::Direct
+            || !self.config.requires_mention(&inbound.at);
+        let plain = message.wants_answer && !message.is_command() && inbound.authorised;
+        // The same id under another account is another message there.
+        let first = message.arrived.0 == self.index();
+        heard && plain && first
+    }
+
     /// How a binding stands towards a message that arrived then.
     pub fn standing(&self, binding: &BindingFacts, arrived: Time) -> Standing {
         let by_limit = |reason: &Option<UnboundBecause>| {
@@ -94,8 +110,8 @@ impl Facts {
 
     /// Whether a session was bound until its binding lapsed, and is bound no more.
     pub fn has_lapsed(&self, key: &SessionKey) -> Option<&BindingFacts> {
-        let mut all = self.bindings.iter().rev();
-        let binding = all.find(|binding| binding.key == *key)?;
+        let &id = self.numbers_of(Those::Of(key)).last()?;
+        let binding = &self.bindings[id];
         let due = binding.latest_lapse()?;
         let lapsed = match &binding.ended {
             Some((_, None | Some(UnboundBecause::Idle | UnboundBecause::MaxAge))) => {
@@ -130,7 +146,7 @@ impl Facts {
             call.method == "sessions_spawn" && call.answer.is_none() && there
         };
         if reason == UnboundBecause::Replaced && self.calls.values().any(rebinds) {
-            self.give_cause(|binding| binding.address == *at, reason);
+            self.give_cause(Those::At(at), reason);
         }
         let binding = Box::new(self.bindings[id].clone());
         self.bindings[id].ended = Some((now, Some(reason)));

@@ -74,7 +74,7 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub config: Value,
     /// What stands on the gateway's disk before its first life: files of an older form, for a
-    /// gateway whose disk the harness holds.
+    /// gateway whose disk the harness holds. One that is text stands there as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disk: Vec<Value>,
     /// How many texts an agent's context takes before its transcript is compacted; without it only

@@ -105,6 +105,20 @@ fn activity() -> Vec<Broken> {
             build: binding::<TouchesStayInMemory>,
         },
         Broken {
+            id: "touches-wait-too-long",
+            rule: "binding.touch-survives",
+            report: None,
+            summary: "Touches are written down 16 seconds after the first of them.",
+            build: binding::<TouchesWaitTooLong>,
+        },
+        Broken {
+            id: "a-stop-forgets-touches",
+            rule: "binding.touch-survives",
+            report: None,
+            summary: "A clean stop leaves the touches that wait in memory.",
+            build: binding::<AStopForgetsTouches>,
+        },
+        Broken {
             id: "a-write-for-each-touch",
             rule: "binding.writes-bounded",
             report: Some("BL-004"),
@@ -274,6 +288,24 @@ struct TouchesStayInMemory;
 
 impl BindingDecisions for TouchesStayInMemory {
     fn keeps_touches(&self) -> bool {
+        false
+    }
+}
+
+#[derive(Default)]
+struct TouchesWaitTooLong;
+
+impl BindingDecisions for TouchesWaitTooLong {
+    fn touches_wait(&self) -> Span {
+        Span::secs(16)
+    }
+}
+
+#[derive(Default)]
+struct AStopForgetsTouches;
+
+impl BindingDecisions for AStopForgetsTouches {
+    fn stops_clean(&self) -> bool {
         false
     }
 }

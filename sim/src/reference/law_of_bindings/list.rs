@@ -11,11 +11,24 @@ pub(super) struct Row {
     pub(super) by: Option<usize>,
     pub(super) bound: Time,
     pub(super) touched: Time,
+    /// When it ever was, from the time of binding on.
+    pub(super) touches: Vec<Time>,
     pub(super) idle: Option<Span>,
     pub(super) age: Option<Span>,
 }
 
 impl Row {
+    fn touch(&mut self, now: Time) {
+        self.touched = now;
+        self.touches.push(now);
+    }
+
+    /// Whether that is the last activity that whoever died now may remember.
+    pub(super) fn may_be_known(&self, touched: Time, now: Time) -> bool {
+        let known = |&at: &Time| touched < at && at + LOST <= now;
+        self.touches.contains(&touched) && !self.touches.iter().any(known)
+    }
+
     pub(super) fn lapse(&self, now: Time) -> Option<UnboundBecause> {
         let idle = self.idle.map(|idle| self.touched + idle);
         let age = self.age.map(|age| self.bound + age);
@@ -82,6 +95,7 @@ impl List {
             by,
             bound: self.now,
             touched: self.now,
+            touches: vec![self.now],
             idle: Some(IDLE),
             age: Some(AGE),
         });
@@ -93,7 +107,7 @@ impl List {
         if let Some(row) = found.and_then(|name| self.row(name))
             && heard
         {
-            row.touched = now;
+            row.touch(now);
         }
     }
 
@@ -121,7 +135,7 @@ impl List {
             }
             if let Some(idle) = idle {
                 row.idle = idle;
-                row.touched = now;
+                row.touch(now);
             }
             if let Some(age) = age {
                 row.age = age;
@@ -133,7 +147,7 @@ impl List {
         let now = self.now;
         let found = self.rows.iter_mut().find(|row| row.at == at);
         if let Some(row) = found.filter(|row| row.key == key && row.lapse(now).is_none()) {
-            row.touched = now;
+            row.touch(now);
         }
     }
 

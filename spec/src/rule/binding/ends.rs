@@ -300,12 +300,9 @@ impl Checker for LiveTarget {
                 let Some(marker) = entry.own.first() else {
                     return;
                 };
-                let Some(message) = facts.messages.get(marker) else {
-                    return;
-                };
-                let plain = message.wants_answer && !message.is_command();
-                let first = message.arrived.0 == facts.index();
-                if plain && first && facts.bound_to_the_gone(&inbound.at).is_some() {
+                if facts.is_for_agents(inbound, marker)
+                    && facts.bound_to_the_gone(&inbound.at).is_some()
+                {
                     let since = (facts.index(), entry.at);
                     self.waiting.insert(marker.clone(), since);
                 }

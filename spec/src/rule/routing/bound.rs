@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::rule;
-use crate::address::{Address, Place};
+use crate::address::Address;
 use crate::effect::{Deliver, Effect};
 use crate::facts::{BornAs, Facts, Role, RunFacts, RunState, Standing};
 use crate::id::{Marker, RunId, SessionKey};
 use crate::rule::binding::routed;
 use crate::rule::{Checker, Kind, Rule, Sink};
-use crate::stimulus::{Inbound, Outcome, Stimulus};
+use crate::stimulus::{Outcome, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
@@ -53,21 +53,6 @@ pub(super) fn rules() -> Vec<Rule> {
     ]
 }
 
-/// Whether a message is for the gateway's agents beyond doubt: no command, mentioned where that may
-/// be asked for, and seen for the first time.
-fn is_for_agents(inbound: &Inbound, marker: &Marker, facts: &Facts) -> bool {
-    let Some(message) = facts.messages.get(marker) else {
-        return false;
-    };
-    let heard = inbound.mentioned
-        || inbound.kind == Place::Direct
-        || !facts.config.requires_mention(&inbound.at);
-    let plain = message.wants_answer && !message.is_command() && inbound.authorised;
-    // The same id under another account is another message there.
-    let first = message.arrived.0 == facts.index();
-    heard && plain && first
-}
-
 /// MUST: after the end the owner has it again.
 #[derive(Default)]
 struct UnboundParent {
@@ -88,7 +73,7 @@ impl Checker for UnboundParent {
                 let over = facts.standing(binding, entry.at) == Standing::Lapsed
                     || binding.around.released.is_some_and(|at| at < entry.at);
                 let alone = facts.bound_by_another_account(&inbound.at).is_none();
-                if over && alone && is_for_agents(inbound, marker, facts) {
+                if over && alone && facts.is_for_agents(inbound, marker) {
                     self.waiting
                         .insert(marker.clone(), (facts.index(), entry.at));
                 }
@@ -260,7 +245,7 @@ impl Checker for OtherBotSilent {
                 if held {
                     // Nobody of this account is given it.
                     sink.witness();
-                } else if off && is_for_agents(inbound, marker, facts) {
+                } else if off && facts.is_for_agents(inbound, marker) {
                     self.free.insert(marker.clone(), (facts.index(), entry.at));
                 }
             }
