@@ -46,9 +46,8 @@ fn broken(scenario: &Scenario, profile: &Profile) -> Option<(&'static str, Strin
 /// The scenario with as few steps and faults as still break the same rule.
 fn shrunk(scenario: &Scenario, profile: &Profile, rule: &str) -> Scenario {
     let mut smallest = scenario.clone();
-    let is_story = |scenario: &Scenario| {
-        Fixture::from_scenario(scenario.clone(), channel::names()).is_ok()
-    };
+    let is_story =
+        |scenario: &Scenario| Fixture::from_scenario(scenario.clone(), channel::names()).is_ok();
     let breaks = |scenario: &Scenario| {
         is_story(scenario) && broken(scenario, profile).is_some_and(|(other, _)| other == rule)
     };
@@ -104,7 +103,9 @@ fn the_reference_keeps_every_rule_in_worlds_of_debts() {
                 failed.store(true, Ordering::Relaxed);
                 let fixture = as_fixture(&scenario, profile, rule);
                 let name = &profile.name;
-                return Some(format!("tree {seed} under {name} breaks {rule}: {seen}\n{fixture}"));
+                return Some(format!(
+                    "tree {seed} under {name} breaks {rule}: {seen}\n{fixture}"
+                ));
             }
         }
         None
@@ -133,8 +134,12 @@ fn worlds_of_debts_have_what_they_promise() {
     assert_eq!(most(|world| world.people.len()), Some(4));
     assert_eq!(most(|world| world.faults.len()), Some(8));
     let json = |world: &Scenario| serde_json::to_string(world).expect("plain data");
-    let crashes = worlds.iter().map(|world| json(world).matches("\"crash\":").count());
+    let crashes = worlds
+        .iter()
+        .map(|world| json(world).matches("\"crash\":").count());
     assert_eq!(crashes.max(), Some(3));
-    let spawns = worlds.iter().map(|world| json(world).matches("\"spawn\":").count());
+    let spawns = worlds
+        .iter()
+        .map(|world| json(world).matches("\"spawn\":").count());
     assert_eq!(spawns.max(), Some(6));
 }

@@ -101,7 +101,11 @@ fn write_found(out: &mut impl Write, named: &Named, found: &Found) -> std::io::R
     )?;
     writeln!(out, "      {text}")?;
     writeln!(out, "      where it dies {}:", found.point)?;
-    writeln!(out, "      {}; right would be: {}.", found.seen, found.right)?;
+    writeln!(
+        out,
+        "      {}; right would be: {}.",
+        found.seen, found.right
+    )?;
     writeln!(
         out,
         "{FAINT}      this play as a fixture, for `moorline replay`:{FAINT:#}"
@@ -111,13 +115,21 @@ fn write_found(out: &mut impl Write, named: &Named, found: &Found) -> std::io::R
 
 fn write_table(out: &mut impl Write, all: &Crashes, stories: usize) -> std::io::Result<()> {
     let what = if stories == 1 { "story" } else { "stories" };
-    writeln!(out, "{STRONG}{stories} {what}, where the gateway dies{STRONG:#}")?;
+    writeln!(
+        out,
+        "{STRONG}{stories} {what}, where the gateway dies{STRONG:#}"
+    )?;
     for (place, count) in &all.counts {
         let failed = match count.failed {
             0 => format!("{GOOD}none broken{GOOD:#}"),
             failed => format!("{BAD}{failed} broken{BAD:#}"),
         };
-        writeln!(out, "  {:<26}{:>8} plays  {failed}", place.as_str(), count.plays)?;
+        writeln!(
+            out,
+            "  {:<26}{:>8} plays  {failed}",
+            place.as_str(),
+            count.plays
+        )?;
     }
     Ok(())
 }

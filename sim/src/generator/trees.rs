@@ -138,7 +138,7 @@ impl Maker {
         };
         let verb = match self.chance.below(100) {
             0..42 => self.asks(),
-            42..70 => self.ends(),
+            42..70 if !self.unended.is_empty() => self.ends(),
             70..85 if *crashes < CRASHES_MAX => {
                 *crashes += 1;
                 self.dies()

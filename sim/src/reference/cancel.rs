@@ -84,7 +84,11 @@ impl Reference {
         });
         let mut children: Vec<_> = children.collect();
         children.sort();
-        let reaches = |between| self.decisions.of_nesting().stop_reaches(&Beneath { between });
+        let reaches = |between| {
+            self.decisions
+                .of_nesting()
+                .stop_reaches(&Beneath { between })
+        };
         let children = children.into_iter();
         children
             .filter(|(_, between, _)| reaches(*between))

@@ -366,6 +366,12 @@ impl Reference {
         true
     }
 
+    /// Whether any of some debts is the end of a child.
+    pub(super) fn tell_of_children(&self, debts: &[u64]) -> bool {
+        let mut debts = debts.iter().filter_map(|debt| self.state.debts.get(debt));
+        debts.any(|debt| matches!(debt.what, Owed::Child(_)))
+    }
+
     /// What a child says in a turn in which it heard of its own children is part of its end, where
     /// nobody was told of that yet.
     pub(super) fn add_to_waiting(&mut self, key: &SessionKey, text: &str) {

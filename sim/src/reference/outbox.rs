@@ -40,6 +40,7 @@ impl Reference {
             repeat: false,
             doubted: false,
             since: self.now,
+            resumes: None,
             delivery: None,
             retry_at: None,
         };
@@ -262,6 +263,9 @@ impl Reference {
         self.dirty(Dirty::Post(number));
         let debt = self.carried_by(&post);
         if let Some(run) = debt.or(post.run) {
+            if let Some(resumed) = post.resumes {
+                self.report_failure(resumed, Some(post.to.clone()), why);
+            }
             self.report_failure(run, Some(post.to), why);
         }
         if let Some(debt) = debt {

@@ -392,7 +392,7 @@ impl Reference {
             Turn::Telling(debts) => {
                 let settles = debts.clone();
                 let told = self.decisions.is_told(Handing::Ended(outcome));
-                if told && !settles.is_empty() {
+                if told && self.tell_of_children(&settles) {
                     self.add_to_waiting(&run.key, &text);
                 }
                 for debt in settles {
@@ -418,13 +418,11 @@ impl Reference {
         let words = outcome.as_str();
         let text = Text::from(format!("⚠️ No answer ({words}) to: {}", run.input));
         let stem = Text::from(format!("{}.failed", keys::run_id(run.number)));
-        self.post(
-            &origin.address,
-            text,
-            stem,
-            Some(run.number),
-            Purpose::Notice,
-        );
+        let of_it = Some(run.number);
+        let post = self.post(&origin.address, text, stem, of_it, Purpose::Notice);
+        if let Some(post) = self.state.posts.get_mut(&post) {
+            post.resumes = run.resumes;
+        }
     }
 
     pub(super) fn on_run_progress(&mut self, progress: &RunProgress) {
@@ -450,7 +448,11 @@ impl Reference {
     pub(super) fn answers_to(&self, run: &Run) -> Option<Address> {
         let session = self.state.sessions.get(&run.key);
         let asked = matches!(run.turn, Turn::Message(_));
-        let tells = matches!(&run.turn, Turn::Telling(debts) if !debts.is_empty());
+        let tells = match &run.turn {
+            Turn::Telling(debts) => self.tell_of_children(debts),
+            Turn::Message(_) | Turn::Child { .. } | Turn::Sent => false,
+            Turn::Internal(_) | Turn::Plugin { .. } => false,
+        };
         if tells && self.says_for_waiting(&run.key) && self.state.address_of(&run.key).is_none() {
             return None;
         }

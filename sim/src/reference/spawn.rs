@@ -73,8 +73,8 @@ impl Reference {
             return;
         };
         let requester = self.state.session(&spawn.requester);
-        let outlived = !stopped
-            && requester.is_some_and(|session| session.incarnation == spawn.incarnation);
+        let outlived =
+            !stopped && requester.is_some_and(|session| session.incarnation == spawn.incarnation);
         match &opened.outcome {
             Opened::Opened { at } if !self.config.bindings_enabled(at) => {
                 let words = format!(

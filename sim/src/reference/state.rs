@@ -264,6 +264,9 @@ pub(super) struct Post {
     pub doubted: bool,
     /// The first attempt at this piece.
     pub since: Time,
+    /// The run that one resumed, which nobody may have seen begin: a failure is that of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<u64>,
     /// The attempt that has no receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryId>,

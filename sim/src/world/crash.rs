@@ -1,6 +1,7 @@
 //! The death of the gateway's process, and what comes after it.
 
 use moorline_spec::effect::Effect;
+use moorline_spec::id::RunId;
 use moorline_spec::marker::markers_in;
 use moorline_spec::scenario::{Anchor, Crash, CrashPoint, RunsAfterCrash, Scenario, Verb};
 use moorline_spec::stimulus::Stimulus;
@@ -333,6 +334,7 @@ impl<'s> World<'s> {
             RunsAfterCrash::Lost => (ids, Vec::new()),
             RunsAfterCrash::Kept => (Vec::new(), ids),
         };
+        let kept: Vec<RunId> = kept.into_iter().chain(self.untold_ends()).collect();
         self.alive.clone_from(&kept);
         if is_crash {
             self.happens(Happening::Crashed { lost, kept });
@@ -364,6 +366,20 @@ impl<'s> World<'s> {
             });
         }
         self.clock.push(back, Class::Life, What::Reopen);
+    }
+
+    /// Runs whose end waits to be told: for the gateway they go on until it is.
+    fn untold_ends(&self) -> Vec<RunId> {
+        let waits = self.backlog.iter().map(|told| &told.stimulus);
+        let waits = waits.chain(&self.told);
+        let ended = waits.filter_map(|stimulus| {
+            if let Stimulus::RunEnded(ended) = stimulus {
+                Some(ended.run.clone())
+            } else {
+                None
+            }
+        });
+        ended.collect()
     }
 
     /// The gateway comes back.

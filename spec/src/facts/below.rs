@@ -57,7 +57,7 @@ impl Facts {
     /// A turn in which a child heard of its own children ended well: what it says is part of the
     /// child's own end, where nobody was told of that yet.
     pub(super) fn go_on_in(&mut self, turn: &RunId, outcome: Outcome) {
-        if outcome != Outcome::Ok || self.child_runs.is_empty() {
+        if outcome != Outcome::Ok || self.child_runs.is_empty() || self.told_by(turn).is_empty() {
             return;
         }
         let Some(run) = self.runs.get(turn) else {
@@ -85,7 +85,10 @@ impl Facts {
 
     /// Whether somebody above stopped the session that made a call, since it did.
     pub fn was_stopped(&self, call: &CallFacts) -> bool {
-        let stopped = call.session.as_ref().and_then(|key| self.stopped_from_above.get(key));
+        let stopped = call
+            .session
+            .as_ref()
+            .and_then(|key| self.stopped_from_above.get(key));
         stopped.is_some_and(|&stopped| call.made.0 < stopped)
     }
 

@@ -161,7 +161,10 @@ impl ClosesBelow {
             _ if !late => (),
             Outcome::Ok | Outcome::Error | Outcome::Timeout => sink.fail_since(
                 *since,
-                format!("run {id} went on to its end at {}, though {by}", facts.now()),
+                format!(
+                    "run {id} went on to its end at {}, though {by}",
+                    facts.now()
+                ),
                 "what is stopped is stopped with all below it",
             ),
         }

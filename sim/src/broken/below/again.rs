@@ -152,7 +152,10 @@ impl Meddler for JobsAgain {
     fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
         for effect in effects.iter() {
             if let Effect::StartRun(start) = effect
-                && self.asked.iter().any(|asked| start.input.contains(asked.as_str()))
+                && self
+                    .asked
+                    .iter()
+                    .any(|asked| start.input.contains(asked.as_str()))
             {
                 self.begun.insert(start.run.clone(), start.clone());
             }

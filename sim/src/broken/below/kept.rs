@@ -14,9 +14,7 @@ use moorline_spec::stimulus::{Caller, Stimulus};
 use moorline_spec::time::{Span, Time};
 
 use super::{Broken, Meddler, deciding, meddled, nesting};
-use crate::reference::{
-    Decisions, Handing, Lost, NestingDecisions, Recovery, Right,
-};
+use crate::reference::{Decisions, Handing, Lost, NestingDecisions, Recovery, Right};
 
 pub(super) fn gateways() -> Vec<Broken> {
     [owed(), others()].into_iter().flatten().collect()
@@ -265,7 +263,9 @@ impl Meddler for Locked {
 
     fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
         for effect in effects.iter() {
-            if let (Effect::StartRun(start), Some(at)) = (effect, self.last.take()) {
+            if let Effect::StartRun(start) = effect
+                && let Some(at) = self.last.take()
+            {
                 self.running.insert(start.run.clone(), at);
             }
         }

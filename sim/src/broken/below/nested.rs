@@ -2,14 +2,11 @@
 
 use moorline_spec::effect::{Effect, StartRun};
 use moorline_spec::id::SessionKey;
-use moorline_spec::stimulus::Stimulus;
 use moorline_spec::time::{Span, Time};
 use std::collections::BTreeMap;
 
 use super::{Broken, Meddler, meddled, nesting};
-use crate::reference::{
-    Ended, NestingDecisions, Next, RightNesting, WhenBelow, Yielded,
-};
+use crate::reference::{Ended, NestingDecisions, Next, RightNesting, WhenBelow, Yielded};
 
 pub(super) fn gateways() -> Vec<Broken> {
     [waits(), wakes()].into_iter().flatten().collect()
@@ -88,13 +85,6 @@ fn wakes() -> Vec<Broken> {
             report: Some("NO-004"),
             summary: "With what a child found a session is told again all that it ever was told of.",
             build: meddled::<EarlierFindings>,
-        },
-        Broken {
-            id: "replies-go-to-the-root",
-            rule: "send.late-reply-kept",
-            report: Some("NO-010"),
-            summary: "What a child says to whoever took it up again goes to the main session.",
-            build: meddled::<RepliesToRoot>,
         },
     ]
 }
@@ -212,35 +202,6 @@ impl Meddler for EarlierFindings {
             told.push('\n');
             if !earlier.is_empty() {
                 start.input = format!("{}\nbefore: {earlier}", start.input).into();
-            }
-        }
-    }
-}
-
-/// Knows only who asked for a child first, and who is above that.
-#[derive(Default)]
-struct RepliesToRoot {
-    main: Option<SessionKey>,
-}
-
-impl Meddler for RepliesToRoot {
-    fn stimuli(&mut self, _: Time, stimuli: &mut Vec<Stimulus>) {
-        for stimulus in stimuli {
-            if let Stimulus::Open(open) = stimulus {
-                let agent = open.agents.first();
-                self.main = agent.map(|agent| format!("agent:{agent}:main").into());
-            }
-        }
-    }
-
-    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
-        for effect in effects {
-            if let Effect::StartRun(start) = effect
-                && start.input.contains(" replied: ")
-                && start.session_key.as_str().contains(":subagent:")
-                && let Some(main) = &self.main
-            {
-                start.session_key = main.clone();
             }
         }
     }

@@ -26,7 +26,9 @@ fn a_kill_reaches_all_below() {
     kill(&mut story, 10, "child");
     story.asks(json!({"cancel_run": {"run": "b"}}));
     story.asks(json!({"cancel_run": {"run": "c"}}));
-    story.ends("b", "killed", "", "").ends("c", "killed", "", "");
+    story
+        .ends("b", "killed", "", "")
+        .ends("c", "killed", "", "");
     story.keeps("cancel.closes-below");
 
     let mut story = three_deep();
@@ -50,7 +52,12 @@ fn a_stop_and_a_reset_do_too() {
     story.breaks("cancel.closes-below", "run c went on");
     let mut story = three_deep();
     story.at_secs(10);
-    story.calls("x", json!("admin"), "sessions.reset", json!({"key": "main"}));
+    story.calls(
+        "x",
+        json!("admin"),
+        "sessions.reset",
+        json!({"key": "main"}),
+    );
     story.answers("x", json!({"status": "ok"}));
     story.at_secs(60).ends("c", "ok", "r2.1", "r2");
     story.breaks("cancel.closes-below", "run c went on");
@@ -94,7 +101,9 @@ fn a_child_that_was_about_to_begin_is_stopped_too() {
         kill(&mut story, 10, "child");
         story.asks(json!({"cancel_run": {"run": "b"}}));
         story.asks(json!({"cancel_run": {"run": "c"}}));
-        story.ends("b", "killed", "", "").ends("c", "killed", "", "");
+        story
+            .ends("b", "killed", "", "")
+            .ends("c", "killed", "", "");
         story.starts_with("e", "late", "fresh", "r3", json!(null));
         story
     };

@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::is_open;
 use super::super::{Checker, Sink};
+use super::is_open;
 use crate::effect::{Effect, Report};
 use crate::facts::{BornAs, CallFacts, Facts, Role};
 use crate::id::{CallId, RunId, SessionKey};

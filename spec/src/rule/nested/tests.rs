@@ -40,7 +40,9 @@ fn an_end_is_told_once_what_is_below_is_settled() {
 #[test]
 fn waiting_costs_nothing_and_has_a_bound() {
     let mut story = child_that_waits();
-    story.at_secs(60).asks(json!({"report": {"failed": {"run": "b", "why": "tried three times"}}}));
+    story
+        .at_secs(60)
+        .asks(json!({"report": {"failed": {"run": "b", "why": "tried three times"}}}));
     story.breaks("nested.settles-below", "given up");
 
     // At the bound it is told as it is.
@@ -100,7 +102,9 @@ fn who_yields_is_woken_once_for_all() {
     let mut twice = yielded();
     twice.at_secs(10).ends("b", "ok", "r1.1", "r1");
     twice.at_secs(20).ends("c", "ok", "r2.1", "r2");
-    twice.starts("d", "main", "r1 r1.1").starts("e", "main", "r2 r2.1");
+    twice
+        .starts("d", "main", "r1 r1.1")
+        .starts("e", "main", "r2 r2.1");
     twice.breaks("nested.yield-wakes", "run e");
 
     let mut never = yielded();
@@ -116,7 +120,9 @@ fn at_the_bound_who_yielded_is_woken_for_what_there_is() {
     story.at_secs(10 + 1_800).starts("d", "main", "r1 r1.1");
     story.ends("d", "ok", "", "r1");
     story.at_secs(4_000).ends("c", "ok", "r2.1", "r2");
-    story.starts("e", "main", "r2 r2.1").ends("e", "ok", "", "r2");
+    story
+        .starts("e", "main", "r2 r2.1")
+        .ends("e", "ok", "", "r2");
     story.keeps("nested.yield-wakes");
 }
 

@@ -35,10 +35,8 @@ impl Checker for YieldWakes {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
             What::Effect(Effect::Answer(answer)) => self.on_answer(&answer.call, facts, sink),
-            What::Effect(Effect::StartRun(start)) => {
-                if !self.yields.is_empty() {
-                    self.on_start(&start.run, entry, facts, sink);
-                }
+            What::Effect(Effect::StartRun(start)) if !self.yields.is_empty() => {
+                self.on_start(&start.run, entry, facts, sink);
             }
             What::Stimulus(Stimulus::RunEnded(ended)) => {
                 for one in &mut self.yields {
@@ -54,7 +52,8 @@ impl Checker for YieldWakes {
             }
             // A run that died in its turn did not yield: its message is worked on anew.
             What::World(World::Crashed { lost, .. }) => {
-                self.yields.retain(|one| one.ended || !lost.contains(&one.run));
+                self.yields
+                    .retain(|one| one.ended || !lost.contains(&one.run));
                 let now = facts.now();
                 for one in &mut self.yields {
                     one.first = one.first.or(Some(now));
@@ -105,10 +104,8 @@ impl YieldWakes {
                 self.asked.push(id.clone());
             }
             "sessions_yield" if call.status() == Some("yielded") => self.on_yield(call, facts),
-            "sessions_yield" if call.status() == Some("error") => {
-                if !self.pending(call, facts) {
-                    sink.witness();
-                }
+            "sessions_yield" if call.status() == Some("error") && !self.pending(call, facts) => {
+                sink.witness();
             }
             _ => (),
         }
@@ -116,7 +113,10 @@ impl YieldWakes {
 
     /// Whether a session waits for anything.
     fn pending(&self, by: &CallFacts, facts: &Facts) -> bool {
-        let mut all = facts.calls.values().filter(|call| call.session == by.session);
+        let mut all = facts
+            .calls
+            .values()
+            .filter(|call| call.session == by.session);
         all.any(|call| match call.method.as_str() {
             "sessions_spawn" => {
                 call.answer.is_none() || is_open(call, facts) && !has_heard(&by.by, call, facts)
@@ -151,7 +151,8 @@ impl YieldWakes {
         };
         let first = waits.iter().any(ended).then(|| facts.now());
         // What it yielded before for is waited for with this.
-        self.yields.retain(|one| one.run != *run || one.woken.is_some());
+        self.yields
+            .retain(|one| one.run != *run || one.woken.is_some());
         self.yields.push(Yield {
             run: run.clone(),
             key: key.clone(),
@@ -172,7 +173,7 @@ impl YieldWakes {
         }
         let told = facts.told_in(&entry.markers);
         for one in self.yields.iter_mut().filter(|one| one.key == started.key) {
-            one.wake(run, &told, facts, sink);
+            one.wake(run, &told, entry, facts, sink);
         }
     }
 
@@ -183,7 +184,9 @@ impl YieldWakes {
                 session.deleted || session.told_to_forget || session.uncertain
             };
             let gone = facts.sessions.get(&one.key).is_none_or(gone);
-            let stopped = facts.stop_here().is_some_and(|stop| stop.all().any(|key| *key == one.key));
+            let stopped = facts
+                .stop_here()
+                .is_some_and(|stop| stop.all().any(|key| *key == one.key));
             let killed = facts.runs.get(&one.run).is_some_and(|run| run.cancelled);
             !gone && !stopped && !killed
         });
@@ -192,14 +195,29 @@ impl YieldWakes {
 
 impl Yield {
     /// A turn of its session tells of some runs.
-    fn wake(&mut self, turn: &RunId, told: &[RunId], facts: &Facts, sink: &mut Sink) {
+    fn wake(
+        &mut self,
+        turn: &RunId,
+        told: &[RunId],
+        entry: &Entry,
+        facts: &Facts,
+        sink: &mut Sink,
+    ) {
         let run_of = |id: &CallId| facts.calls.get(id).and_then(|call| call.run.as_ref());
-        let is_told = |id: &&CallId| run_of(id).is_some_and(|run| told.contains(run));
+        // What never began is told of by its task.
+        let by_task = |id: &CallId| {
+            let call = facts.calls.get(id);
+            call.is_some_and(|call| call.own.iter().any(|own| entry.markers.contains(own)))
+        };
+        let is_told =
+            |id: &&CallId| run_of(id).is_some_and(|run| told.contains(run)) || by_task(id);
         if !self.waits.iter().any(|id| is_told(&id)) {
             return;
         }
         let window = facts.profile.dials.settle_window;
-        let over = self.first.is_some_and(|first| first + window <= facts.now());
+        let over = self
+            .first
+            .is_some_and(|first| first + window <= facts.now());
         let well = |run: &RunId| {
             let run = facts.runs.get(run);
             run.is_some_and(|run| match run.state {
@@ -262,7 +280,10 @@ fn has_heard(by: &Caller, spawn: &CallFacts, facts: &Facts) -> bool {
     let Caller::Run(by) = by else {
         return false;
     };
-    let completion = spawn.run.as_ref().and_then(|run| facts.completions.get(run));
+    let completion = spawn
+        .run
+        .as_ref()
+        .and_then(|run| facts.completions.get(run));
     completion.is_some_and(|completion| completion.turns.contains(by))
 }
 

@@ -124,7 +124,9 @@ fn what_was_over_is_not_done_posted_or_reported_again() {
     let mut story = Story::new();
     story.says("m1", HOME).starts("a", "main", "m1");
     story.ends("a", "ok", "m1.1", "m1");
-    story.delivers("d1", HOME, "m1 m1.1").posted("d1", HOME, "m1 m1.1");
+    story
+        .delivers("d1", HOME, "m1 m1.1")
+        .posted("d1", HOME, "m1 m1.1");
     story.at_secs(10).crashes(&[], &[]);
     story.delivers("d2", HOME, "m1 m1.1");
     story.keeps("restart.nothing-twice");

@@ -17,6 +17,8 @@ pub(super) struct NothingTwice {
     /// What this recovery asked for: runs, and what they are for.
     starts: Vec<(Role, RunId)>,
     did: bool,
+    /// Whether anything was over before, that might be done again.
+    past: bool,
     /// Runs that were resumed, and by which.
     resumed: FxHashMap<RunId, RunId>,
     /// Failures that were reported, and in which entries.
@@ -38,6 +40,7 @@ impl Checker for NothingTwice {
             }
             What::Stimulus(stimulus) => {
                 self.told = facts.index();
+                self.past |= matches!(stimulus, Stimulus::RunEnded(_) | Stimulus::Receipt(_));
                 let news = self.recovers.is_some() && !matches!(stimulus, Stimulus::Wake {});
                 if news {
                     self.end_recovery(sink);
@@ -68,7 +71,7 @@ impl Checker for NothingTwice {
 
 impl NothingTwice {
     fn end_recovery(&mut self, sink: &mut Sink) {
-        if self.recovers.take().is_some() && self.did {
+        if self.recovers.take().is_some() && (self.did || self.past) {
             sink.witness();
         }
     }
@@ -131,7 +134,8 @@ impl NothingTwice {
 
     fn on_resume(&self, start: &StartRun, old: &RunId, facts: &Facts, sink: &mut Sink) {
         let first = self.resumed.iter().find(|(_, by)| *by == old);
-        if let Some((first, _)) = first.filter(|(first, _)| lost(first, facts) && lost(old, facts)) {
+        if let Some((first, _)) = first.filter(|(first, _)| lost(first, facts) && lost(old, facts))
+        {
             sink.fail(
                 format!(
                     "run {} resumes run {old}, which resumed run {first} after an earlier restart",
