@@ -5,6 +5,7 @@ mod choose;
 mod crashes;
 mod demo;
 mod failure;
+mod new;
 pub mod palette;
 mod replay;
 mod rules;
@@ -31,7 +32,8 @@ const EXAMPLES: &str = "\
 Examples:
   moorline demo                                    a leak, found and shown in under a second
   moorline run                                     judge the reference with every fixture
-  moorline run --gateway \"python3 gateway.py\"      judge a gateway of yours
+  moorline new --lang python gw                    a gateway to begin with, in Python
+  moorline run --gateway \"python3 gw/gateway.py\"   judge it, or another one of yours
   moorline run relay isolation                     two families only
   moorline run my/fixtures --json report.json      your own fixtures; the report as data too
   moorline replay relay/tells_the_dm               one story as a transcript, and its verdicts
@@ -62,6 +64,8 @@ enum Command {
         /// The rule, such as `relay.once`
         rule: String,
     },
+    /// Write a gateway to begin with, its end of the wire beside it
+    New(new::NewArgs),
     /// Find a leak in a broken gateway and show it
     Demo,
     /// Measure what a gateway costs
@@ -247,6 +251,7 @@ fn obey(command: Command) -> Exit {
         Command::Replay(args) => replay::replay(&mut out, &args),
         Command::Rules(args) => rules::list(&mut out, &args),
         Command::Explain { rule } => rules::explain(&mut out, &rule),
+        Command::New(args) => new::new(&mut out, &args),
         Command::Demo => demo::demo(&mut out),
         Command::Bench(what) => bench::bench(&mut out, &what),
         Command::Serve { profile } => serve(profile.as_deref()),
