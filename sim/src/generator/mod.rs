@@ -32,6 +32,8 @@ struct Maker {
     children: Vec<String>,
     /// Those of them that go on until a step ends them.
     unended: Vec<String>,
+    /// How many there were before the tree that is being made.
+    before: usize,
     /// How many threads may have been opened.
     threads: usize,
     messages: usize,
@@ -54,6 +56,7 @@ impl Maker {
             people: Vec::new(),
             children: Vec::new(),
             unended: Vec::new(),
+            before: 0,
             threads: 0,
             messages: 0,
             calls: 0,

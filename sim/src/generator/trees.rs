@@ -196,6 +196,7 @@ impl Maker {
 
     fn asks(&mut self) -> Verb {
         self.messages += 1;
+        self.before = self.children.len();
         let name = format!("m{}", self.messages);
         Verb::Says(Say {
             person: (*self.chance.pick(&self.people)).into(),
@@ -221,7 +222,7 @@ impl Maker {
                     let params = json!({"action": "kill", "target": format!("${child}")});
                     script.push(self.calls("subagents", params));
                 }
-                14 if !self.children.is_empty() => script.push(self.tells(depth)),
+                14 if self.before < self.children.len() => script.push(self.tells(depth)),
                 15 => script.push(Action::Progress("getting there".to_owned())),
                 16 if depth == 3 => {
                     script.push(Action::Stay(true));
@@ -260,7 +261,8 @@ impl Maker {
     }
 
     fn tells(&mut self, depth: u32) -> Action {
-        let to = self.chance.pick(&self.children).clone();
+        // Within a tree: what is said between conversations is another matter.
+        let to = self.chance.pick(&self.children[self.before..]).clone();
         self.calls += 1;
         Action::Send(SendText {
             name: format!("s{}", self.calls),

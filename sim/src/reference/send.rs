@@ -35,12 +35,8 @@ impl Reference {
         };
         self.open_session(&target);
         let message = Text::from(message);
-        let run = self.new_run(
-            target.clone(),
-            Turn::Sent,
-            message.clone(),
-            caller.origin.clone(),
-        );
+        let origin = caller.origin.clone();
+        let run = self.new_run(target.clone(), Turn::Sent, message.clone(), origin);
         let number = run.number;
         let deadline = self.now + wait;
         let waits = !wait.is_zero() && caller.run.is_some();
@@ -71,9 +67,9 @@ impl Reference {
             self.state.timers.insert((deadline, Timer::Reply(number)));
         } else {
             let id = keys::run_id(number);
-            let delivery = json!({"status": "pending", "mode": "announce"});
             let result = json!({
-                "status": "accepted", "runId": id, "sessionKey": target, "delivery": delivery,
+                "status": "accepted", "runId": id, "sessionKey": target,
+                "delivery": {"status": "pending", "mode": "announce"},
             });
             self.answer(call, result);
         }

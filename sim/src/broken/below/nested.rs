@@ -134,7 +134,7 @@ impl NestingDecisions for DeferralIsTold {
     fn when_below(&self, ended: &Ended) -> WhenBelow {
         match RightNesting.when_below(ended) {
             WhenBelow::Wait => WhenBelow::Forget,
-            other => other,
+            other @ (WhenBelow::Hand | WhenBelow::Forget) => other,
         }
     }
 }

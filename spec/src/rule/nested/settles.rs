@@ -169,8 +169,7 @@ impl SettlesBelow {
     }
 
     /// Waiting is no reason to give up.
-    fn failed(&mut self, run: &RunId, why: &str, facts: &Facts, sink: &mut Sink) {
-        self.look(facts);
+    fn failed(&self, run: &RunId, why: &str, facts: &Facts, sink: &mut Sink) {
         let Some(one) = self.waiting.iter().find(|one| one.run == *run) else {
             return;
         };

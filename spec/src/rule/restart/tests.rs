@@ -110,7 +110,7 @@ fn what_was_over_is_not_done_posted_or_reported_again() {
         story.says("m1", HOME).starts("a", "main", "m1");
         story.ends("a", "ok", "m1.1", "m1");
         story.delivered("d1", HOME, "m1 m1.1");
-        story.says("m2", HOME);
+        story.at_secs(5).says("m2", HOME);
         story.at_secs(10).crashes(&[], &[]);
         story
     };

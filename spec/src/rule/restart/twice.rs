@@ -6,7 +6,7 @@ use crate::effect::{Deliver, Effect, Report, StartRun};
 use crate::facts::{DeliveryState, Facts, Role, RunState};
 use crate::id::RunId;
 use crate::rule::{Checker, Sink};
-use crate::stimulus::{Outcome, Stimulus};
+use crate::stimulus::{Delivered, Outcome, Stimulus};
 use crate::trace::{Entry, What, World};
 
 /// MUST: a restart repeats nothing.
@@ -27,6 +27,8 @@ pub(super) struct NothingTwice {
     /// it had the time to note.
     told: usize,
     noted: usize,
+    /// The last receipt that was no good: another text may have failed since a report.
+    failing: usize,
 }
 
 impl Checker for NothingTwice {
@@ -40,9 +42,21 @@ impl Checker for NothingTwice {
             }
             What::Stimulus(stimulus) => {
                 self.told = facts.index();
+                if let Stimulus::Receipt(receipt) = stimulus
+                    && !matches!(receipt.outcome, Delivered::Accepted { .. })
+                {
+                    self.failing = facts.index();
+                }
                 self.past |= matches!(stimulus, Stimulus::RunEnded(_) | Stimulus::Receipt(_));
-                let news = self.recovers.is_some() && !matches!(stimulus, Stimulus::Wake {});
-                if news {
+                // An answer to what the recovery asked for is no news.
+                let answer = matches!(
+                    stimulus,
+                    Stimulus::Wake {}
+                        | Stimulus::RunStarted(_)
+                        | Stimulus::Receipt(_)
+                        | Stimulus::Steered(_)
+                );
+                if self.recovers.is_some() && !answer {
                     self.end_recovery(sink);
                 }
             }
@@ -176,7 +190,7 @@ impl NothingTwice {
             return;
         }
         self.did = true;
-        if before.is_some_and(|before| before < self.noted) {
+        if before.is_some_and(|before| before < self.noted && self.failing < before) {
             sink.fail(
                 format!("the failure of run {run} is reported again after a restart"),
                 "what was reported before a restart is not reported again",
