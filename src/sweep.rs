@@ -2,6 +2,7 @@
 //! conversation, and then time: some of them lapse with each pass, the others later. Real time is
 //! taken of its replies to `Wake` alone.
 
+use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -315,6 +316,8 @@ impl<G: Gateway> Stage<'_, G> {
             let began = Instant::now();
             self.gateway
                 .handle(self.now, &[Stimulus::Wake {}], &mut self.effects)?;
+            // A record that is written when it is read is part of what the pass costs.
+            black_box(written(&self.effects));
             let took = began.elapsed();
             let effects = std::mem::take(&mut self.effects);
             if let Some(sweeps) = sweeps.as_deref_mut() {
@@ -331,6 +334,24 @@ impl<G: Gateway> Stage<'_, G> {
         self.now = self.now.max(end);
         Ok(())
     }
+}
+
+/// How many bytes of records there are.
+fn written(effects: &[Effect]) -> usize {
+    let records = effects.iter().map(|effect| match effect {
+        Effect::Persist(persist) => persist.record.text().len(),
+        Effect::StartRun(_)
+        | Effect::SteerRun(_)
+        | Effect::CancelRun(_)
+        | Effect::Deliver(_)
+        | Effect::OpenThread(_)
+        | Effect::ProbeThread(_)
+        | Effect::Answer(_)
+        | Effect::Report(_)
+        | Effect::Drop(_)
+        | Effect::RefuseConfig(_) => 0,
+    });
+    records.sum()
 }
 
 impl Sweeps {

@@ -4,5 +4,7 @@
 pub mod broken;
 pub mod channel;
 pub mod generator;
+mod numbered;
+mod recent;
 pub mod reference;
 pub mod world;

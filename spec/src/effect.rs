@@ -8,6 +8,7 @@ use crate::address::Address;
 use crate::id::{
     AgentId, CallId, DeliveryId, MessageId, RequestId, RunId, SessionId, SessionKey, SteerId, Text,
 };
+use crate::record::Record;
 
 /// One thing a gateway asks for. A request waits, by its id, for its answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -144,7 +145,7 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Persist {
     /// Opaque to everybody but the gateway.
-    pub record: Text,
+    pub record: Record,
 }
 
 /// Something a gateway says of itself.

@@ -404,7 +404,7 @@ pub fn opaque(id: &str) -> Cow<'_, str> {
         .as_bytes()
         .get(..word.len())
         .is_some_and(|id| id.eq_ignore_ascii_case(word));
-    let threads = || (0..id.len()).any(|at| starts_thread(id, at));
+    let threads = || id.contains(':') && (0..id.len()).any(|at| starts_thread(id, at));
     if !ends && !begins && !id.contains('%') && !threads() {
         return Cow::Borrowed(id);
     }

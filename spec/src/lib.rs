@@ -16,6 +16,7 @@ pub mod marker;
 pub mod observe;
 pub mod profile;
 pub mod projection;
+pub mod record;
 pub mod rule;
 pub mod scenario;
 pub mod schema;

@@ -48,6 +48,9 @@ impl Scan {
             match begin.take() {
                 Some(begin) if begin < at => {
                     let name = &text[begin..at];
+                    if scan.markers.is_empty() {
+                        scan.markers = Vec::with_capacity(4);
+                    }
                     if !scan.markers.iter().any(|known| known.as_str() == name) {
                         scan.markers.push(Marker::from(name));
                     }

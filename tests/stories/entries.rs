@@ -298,7 +298,10 @@ fn other_effects() -> BoxedStrategy<Effect> {
     ];
     prop_oneof![
         (id(), value()).prop_map(|(call, result)| Effect::Answer(Answer { call, result })),
-        text().prop_map(|record| Effect::Persist(Persist { record })),
+        text().prop_map(|record| {
+            let record = record.into();
+            Effect::Persist(Persist { record })
+        }),
         report.prop_map(Effect::Report),
         (id(), text()).prop_map(|(message, why)| Effect::Drop(Drop { message, why })),
         (text(), text())

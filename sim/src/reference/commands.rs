@@ -39,7 +39,7 @@ impl Reference {
             return false;
         }
         self.state.remember(seen.clone());
-        self.dirty(Dirty::Seen(seen.clone()));
+        self.dirty(Dirty::Seen(Box::new(seen.clone())));
         if obeys == Obeys::Ignores {
             return true;
         }
@@ -259,7 +259,7 @@ impl Reference {
 
     fn open_focus(&mut self, inbound: &Inbound, key: SessionKey) {
         self.state.requests_made += 1;
-        let request = RequestId::from(self.name('q', self.state.requests_made));
+        let request = RequestId::from(self.name("q", self.state.requests_made));
         self.out.push(Effect::OpenThread(OpenThread {
             request: request.clone(),
             parent: inbound.at.clone(),

@@ -69,7 +69,7 @@ impl Reference {
         let silent = resets && keys::words(&rest).is_empty();
         if silent {
             // No run will carry its id through a restart.
-            self.dirty(Dirty::Seen(seen.clone()));
+            self.dirty(Dirty::Seen(Box::new(seen.clone())));
         }
         self.state.remember(seen);
         if inbound.kind == moorline_spec::address::Place::Direct
@@ -262,7 +262,7 @@ impl Reference {
             );
             self.state.seen.remove(&seen);
             self.state.seen_order.retain(|other| *other != seen);
-            self.dirty(Dirty::Unseen(seen));
+            self.dirty(Dirty::Unseen(Box::new(seen)));
         }
     }
 }

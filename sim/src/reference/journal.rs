@@ -1,8 +1,12 @@
 //! What is written down, and how it is read again: each record holds the things that one stimulus
 //! changed, whole, so that reading them in order gives the last state of each.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use moorline_spec::address::Place;
 use moorline_spec::id::{RunId, SessionKey, Text};
+use moorline_spec::record::{Record, Written};
 use moorline_spec::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -23,13 +27,13 @@ pub(super) enum Dirty {
     Post(u64),
     Binding(u64),
     Touch(u64),
-    Seen(Seen),
-    Unseen(Seen),
+    Seen(Box<Seen>),
+    Unseen(Box<Seen>),
     Failure(RunId),
 }
 
-/// What a record says of one thing.
-#[derive(Debug, Deserialize)]
+/// What a record says of one thing. What is large is behind a pointer: there are many records.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Change {
     Life(u64),
@@ -37,19 +41,29 @@ enum Change {
     /// A run started in it: from now on there is something to remember.
     Begun(SessionKey),
     Deleted(SessionKey),
-    Line(SessionKey, Line),
-    Run(Box<Run>),
+    Line(Box<(SessionKey, Line)>),
+    Run(Arc<Run>),
     Over(u64),
-    Debt(Box<Debt>),
+    Debt(Arc<Debt>),
     Settled(u64),
-    Post(Box<Post>),
+    Post(Arc<Post>),
     Posted(u64),
     Binding(Box<Binding>),
     Unbound(u64),
     Touch(u64, Time),
-    Seen(Seen),
-    Unseen(Seen),
-    Failure(Failure),
+    Seen(Box<Seen>),
+    Unseen(Box<Seen>),
+    Failure(Box<Failure>),
+}
+
+/// Everything that one record says. It is text once somebody reads it.
+#[derive(Debug)]
+struct Changes(Vec<Change>);
+
+impl Written for Changes {
+    fn text(&self) -> Text {
+        record::text(&self.0)
+    }
 }
 
 /// The record of nothing: what the one before it was to precede has happened.
@@ -65,7 +79,6 @@ pub(super) struct Journal {
     dirty: Vec<Dirty>,
     /// Whether bindings are among it.
     of_bindings: bool,
-    buffer: Vec<u8>,
 }
 
 impl Journal {
@@ -85,77 +98,75 @@ impl Journal {
     }
 
     /// The record of everything that changed, if anything did.
-    pub(super) fn take(&mut self, state: &State) -> Option<Text> {
+    pub(super) fn take(&mut self, state: &State) -> Option<Record> {
         if self.dirty.is_empty() {
             return None;
         }
         self.of_bindings = false;
-        let mut dirty = std::mem::take(&mut self.dirty);
-        self.buffer.clear();
-        self.buffer.push(b'[');
-        for change in dirty.drain(..) {
-            self.write(&change, state);
-        }
-        self.dirty = dirty;
-        self.buffer.push(b']');
-        std::str::from_utf8(&self.buffer).ok().map(Text::from)
+        let mut changes = Vec::with_capacity(self.dirty.len());
+        let now = self.dirty.drain(..);
+        changes.extend(now.filter_map(|dirty| change(dirty, state)));
+        Some(Record::later(Changes(changes)))
     }
+}
 
-    fn write(&mut self, change: &Dirty, state: &State) {
-        match change {
-            Dirty::Life => self.put("life", &state.life),
-            Dirty::Session(key) => match state.sessions.get(key) {
-                Some(session) => self.put("session", session),
-                None => self.put("deleted", key),
-            },
-            Dirty::Begun(key) => self.put("begun", key),
-            Dirty::Line(key, index) => {
-                let lines = state.transcripts.get(key);
-                if let Some(line) = lines.and_then(|lines| lines.get(*index)) {
-                    self.put("line", &(key, line));
-                }
-            }
-            Dirty::Run(number) => match state.runs.get(number) {
-                Some(run) => self.put("run", run),
-                None => self.put("over", number),
-            },
-            Dirty::Debt(number) => match state.debts.get(number) {
-                Some(debt) => self.put("debt", debt),
-                None => self.put("settled", number),
-            },
-            Dirty::Post(number) => match state.posts.get(number) {
-                Some(post) => self.put("post", post),
-                None => self.put("posted", number),
-            },
-            Dirty::Binding(number) => match state.bindings.get(number) {
-                Some(binding) => self.put("binding", binding),
-                None => self.put("unbound", number),
-            },
-            Dirty::Touch(number) => {
-                if let Some(binding) = state.bindings.get(number) {
-                    self.put("touch", &(number, binding.times.touched_at));
-                }
-            }
-            Dirty::Seen(seen) => self.put("seen", seen),
-            Dirty::Unseen(seen) => self.put("unseen", seen),
-            Dirty::Failure(run) => {
-                let of_it = state.failures.iter().rev();
-                if let Some(failure) = of_it.into_iter().find(|failure| failure.run == *run) {
-                    self.put("failure", failure);
-                }
-            }
+/// What there is to say of something that changed, as it is now.
+fn change(dirty: Dirty, state: &State) -> Option<Change> {
+    let change = match dirty {
+        Dirty::Life => Change::Life(state.life),
+        Dirty::Session(key) => match state.sessions.get(&key) {
+            Some(session) => Change::Session(Box::new(as_written(session))),
+            None => Change::Deleted(key),
+        },
+        Dirty::Begun(key) => Change::Begun(key),
+        Dirty::Line(key, index) => {
+            let line = state.sessions.get(&key)?.lines.get(index)?.clone();
+            Change::Line(Box::new((key, line)))
         }
-    }
+        Dirty::Run(number) => state
+            .runs
+            .share(&number)
+            .map_or(Change::Over(number), Change::Run),
+        Dirty::Debt(number) => state
+            .debts
+            .share(&number)
+            .map_or(Change::Settled(number), Change::Debt),
+        Dirty::Post(number) => state
+            .posts
+            .share(&number)
+            .map_or(Change::Posted(number), Change::Post),
+        Dirty::Binding(number) => match state.bindings.get(&number) {
+            Some(binding) => Change::Binding(binding.clone()),
+            None => Change::Unbound(number),
+        },
+        Dirty::Touch(number) => {
+            let binding = state.bindings.get(&number)?;
+            Change::Touch(number, binding.times.touched_at)
+        }
+        Dirty::Seen(seen) => Change::Seen(seen),
+        Dirty::Unseen(seen) => Change::Unseen(seen),
+        Dirty::Failure(run) => {
+            let mut latest = state.failures.iter().rev();
+            let failure = latest.find(|failure| failure.run == run)?;
+            Change::Failure(Box::new(failure.clone()))
+        }
+    };
+    Some(change)
+}
 
-    fn put(&mut self, name: &str, value: &impl Serialize) {
-        if self.buffer.len() > 1 {
-            self.buffer.push(b',');
-        }
-        self.buffer.extend_from_slice(b"{\"");
-        self.buffer.extend_from_slice(name.as_bytes());
-        self.buffer.extend_from_slice(b"\":");
-        record::write(&mut self.buffer, value);
-        self.buffer.push(b'}');
+/// A session without what is written apart, or not at all.
+fn as_written(session: &Session) -> Session {
+    Session {
+        key: session.key.clone(),
+        agent: session.agent.clone(),
+        label: session.label.clone(),
+        route: session.route.clone(),
+        child: session.child.clone(),
+        lasting: session.lasting.clone(),
+        heard_at: None,
+        queue: VecDeque::new(),
+        lines: VecDeque::new(),
+        ..*session
     }
 }
 
@@ -179,7 +190,7 @@ pub(super) fn fold(disk: &[Text]) -> (State, Vec<Failure>) {
         untold.clear();
         for change in changes {
             if let Change::Failure(failure) = &change {
-                untold.push(failure.clone());
+                untold.push(Failure::clone(failure));
             }
             apply(&mut state, change);
         }
@@ -194,11 +205,11 @@ fn apply(state: &mut State, change: Change) {
             state.ids_made = state.ids_made.max(session.id).max(session.incarnation);
             let child = session.child.as_ref().map_or(0, |child| child.number);
             state.children_made = state.children_made.max(child);
-            let old = state.sessions.get(&session.key);
-            if old.is_some_and(|old| old.incarnation != session.incarnation) {
-                state.transcripts.remove(&session.key);
-            }
-            state.sessions.insert(session.key.clone(), *session);
+            let old = state.sessions.remove(&session.key);
+            let goes_on = old.filter(|old| old.incarnation == session.incarnation);
+            let lines = goes_on.map(|old| old.lines).unwrap_or_default();
+            let session = Session { lines, ..*session };
+            state.sessions.insert(session.key.clone(), session);
         }
         Change::Begun(key) => {
             if let Some(session) = state.sessions.get_mut(&key) {
@@ -207,16 +218,20 @@ fn apply(state: &mut State, change: Change) {
         }
         Change::Deleted(key) => {
             state.sessions.remove(&key);
-            state.transcripts.remove(&key);
         }
-        Change::Line(key, line) => state.transcripts.entry(key).or_default().push_back(line),
-        Change::Run(run) => apply_run(state, *run),
+        Change::Line(of) => {
+            let (key, line) = *of;
+            if let Some(session) = state.sessions.get_mut(&key) {
+                session.lines.push_back(line);
+            }
+        }
+        Change::Run(run) => apply_run(state, run),
         Change::Over(number) => drop(state.runs.remove(&number)),
-        Change::Debt(debt) => drop(state.debts.insert(debt.run, *debt)),
+        Change::Debt(debt) => state.debts.insert(debt.run, debt),
         Change::Settled(number) => drop(state.debts.remove(&number)),
         Change::Post(post) => {
             state.posts_made = state.posts_made.max(post.number);
-            state.posts.insert(post.number, *post);
+            state.posts.insert(post.number, post);
         }
         Change::Posted(number) => drop(state.posts.remove(&number)),
         Change::Binding(binding) => {
@@ -229,15 +244,15 @@ fn apply(state: &mut State, change: Change) {
                 binding.times.touched_at = binding.times.touched_at.max(at);
             }
         }
-        Change::Seen(seen) => state.remember(seen),
+        Change::Seen(seen) => state.remember(*seen),
         Change::Unseen(seen) => drop(state.seen.remove(&seen)),
         // It stands in a second record where it was told of again.
         Change::Failure(failure) if state.failures.contains(&failure) => (),
-        Change::Failure(failure) => state.failures.push_back(failure),
+        Change::Failure(failure) => state.failures.push_back(*failure),
     }
 }
 
-fn apply_run(state: &mut State, run: Run) {
+fn apply_run(state: &mut State, run: Arc<Run>) {
     state.runs_made = state.runs_made.max(run.number);
     if let (Turn::Message(message), Some(origin)) = (&run.turn, &run.origin) {
         let at = &origin.address;

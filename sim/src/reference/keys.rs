@@ -1,14 +1,14 @@
 //! Names of sessions and runs, and how a text is cut.
 
-use std::fmt::Write;
-
 use moorline_spec::address::Place;
 use moorline_spec::channel::{TextLimit, TextUnit};
 use moorline_spec::config::DmScope;
 use moorline_spec::id::{AgentId, RunId, SessionId, SessionKey, Text};
 use moorline_spec::key::{decoded, opaque, segment};
+use smol_str::SmolStrBuilder;
 
 use super::decisions::{Runtime, Speaking};
+use crate::numbered::numbered;
 
 /// The session of a conversation that is not bound.
 ///
@@ -26,35 +26,40 @@ pub(super) fn session_of(message: &Speaking<'_>) -> SessionKey {
     let scope = config.session.dm_scope;
     let thread = at.thread.as_ref().map(|thread| thread.as_str());
     let thread = thread.filter(|thread| !thread.trim().is_empty());
-    let id = |id: &str| opaque(&id_case.fold(id.into())).into_owned();
-    let mut key = format!("agent:{}:", segment(agent.as_str()));
-    let channel = segment(at.channel.as_str());
-    let account = segment(at.account.as_str());
-    let written = match (kind, scope) {
+    let id = |id: &str| -> Text {
+        let folded = id_case.fold(id.into());
+        opaque(&folded).as_ref().into()
+    };
+    let channel = || segment(at.channel.as_str());
+    let account = || segment(at.account.as_str());
+    let mut key = SmolStrBuilder::new();
+    let mut write = |parts: &[&str]| parts.iter().for_each(|part| key.push_str(part));
+    write(&["agent:", &segment(agent.as_str()), ":"]);
+    match (kind, scope) {
         (Place::Direct, DmScope::Main) => match thread {
             // The number of a topic is its own only in its conversation.
             Some(thread) => {
                 let place = format!("{}:{thread}", at.conversation);
-                write!(key, "main:thread:{}", id(&place))
+                write(&["main:thread:", &id(&place)]);
             }
-            None => write!(key, "main"),
+            None => write(&["main"]),
         },
-        (Place::Direct, DmScope::PerPeer) => write!(key, "direct:{}", id(known_as(message))),
+        (Place::Direct, DmScope::PerPeer) => write(&["direct:", &id(known_as(message))]),
         (Place::Direct, DmScope::PerChannelPeer) => {
-            write!(key, "{channel}:direct:{}", id(known_as(message)))
+            write(&[&channel(), ":direct:", &id(known_as(message))]);
         }
         (Place::Direct, DmScope::PerAccountChannelPeer) => {
-            write!(key, "{channel}:{account}:direct:{}", id(known_as(message)))
+            let peer = id(known_as(message));
+            write(&[&channel(), ":", &account(), ":direct:", &peer]);
         }
         (Place::Group | Place::Thread, _) if at.account.as_str() == "default" => {
-            write!(key, "{channel}:group:{}", id(at.conversation.as_str()))
+            write(&[&channel(), ":group:", &id(at.conversation.as_str())]);
         }
         (Place::Group | Place::Thread, _) => {
             let conversation = id(at.conversation.as_str());
-            write!(key, "{channel}:{account}:group:{conversation}")
+            write(&[&channel(), ":", &account(), ":group:", &conversation]);
         }
-    };
-    debug_assert!(written.is_ok(), "a string takes all that is written");
+    }
     let main = kind == Place::Direct && scope == DmScope::Main;
     if let Some(thread) = thread.filter(|_| !main) {
         // A person's conversations are not told apart by their key, so the thread's name does it.
@@ -62,10 +67,9 @@ pub(super) fn session_of(message: &Speaking<'_>) -> SessionKey {
             Place::Direct => id(&format!("{}:{thread}", at.conversation)),
             Place::Group | Place::Thread => id(thread),
         };
-        key.push_str(":thread:");
-        key.push_str(&thread);
+        write(&[":thread:", &thread]);
     }
-    key.into()
+    key.finish().into()
 }
 
 /// `[a-z0-9][a-z0-9_-]{0,63}`, in either case.
@@ -114,7 +118,7 @@ pub(super) fn agent_of(key: &SessionKey) -> Option<AgentId> {
 
 /// The name of an incarnation: `s-3`.
 pub(super) fn session_id(number: u64) -> SessionId {
-    format!("s-{number}").into()
+    numbered(&["s-"], number).into()
 }
 
 /// The n-th run, from 1: `a` to `z`, `aa`, ...
@@ -192,6 +196,11 @@ pub(super) fn words(text: &str) -> Text {
 /// Whether a text is one of the words by which an agent says that it says nothing.
 pub(super) fn is_silent(text: &str) -> bool {
     if text.len() > 2_000 {
+        return false;
+    }
+    // What is said begins with the first letter of a token, or has a marker before that.
+    let begins = text.trim_start().as_bytes().first();
+    if begins.is_some_and(|first| !matches!(first, b'N' | b'A' | b'R' | 0xE2)) {
         return false;
     }
     // All tokens have an underscore, and few texts have.

@@ -190,7 +190,7 @@ impl Real {
         let index = |at: &Address| (0..PLACES).find(|&index| place(index) == *at);
         for effect in effects {
             match effect {
-                Effect::Persist(persist) => self.disk.push(persist.record),
+                Effect::Persist(persist) => self.disk.push(persist.record.text()),
                 Effect::Report(Report::Unbound {
                     address,
                     session_key,
@@ -246,7 +246,8 @@ impl Real {
         let number = self
             .gateway
             .post(&place(at), "words".into(), stem, None, purpose);
-        let delivery = self.gateway.state.posts[&number].delivery.clone();
+        let post = self.gateway.state.posts.get(&number);
+        let delivery = post.and_then(|post| post.delivery.clone());
         self.settle();
         let message = "posted".into();
         self.told(Stimulus::Receipt(Receipt {

@@ -35,6 +35,7 @@ mod runs;
 mod send;
 mod sessions;
 mod settings;
+mod shelf;
 mod spawn;
 mod state;
 mod stream;
@@ -65,8 +66,8 @@ use moorline_spec::profile::{Dials, Profile};
 use moorline_spec::stimulus::{ConfigChanged, Stimulus};
 use moorline_spec::time::Time;
 use serde_json::{Value, json};
-use smol_str::format_smolstr;
 
+use crate::numbered::numbered;
 pub use decisions::{
     AfterLapse, Again, Ages, Anew, Archiving, Asked, Asker, Audience, Bindable, Brood, Busy, By,
     Cause, Context, Decisions, Doubt, Exchange, Expecting, Handing, Hearing, Lapse, Limited, Lost,
@@ -286,10 +287,10 @@ impl Reference {
     }
 
     /// A name that no other life uses: `d7`, in the third life `d3-7`.
-    fn name(&self, letter: char, number: u64) -> Text {
+    fn name(&self, letter: &str, number: u64) -> Text {
         match self.state.life {
-            0 | 1 => format_smolstr!("{letter}{number}"),
-            life => format_smolstr!("{letter}{life}-{number}"),
+            0 | 1 => numbered(&[letter], number),
+            life => numbered(&[&numbered(&[letter], life), "-"], number),
         }
     }
 }

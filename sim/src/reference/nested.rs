@@ -375,16 +375,17 @@ impl Reference {
     /// What a child says in a turn in which it heard of its own children is part of its end, where
     /// nobody was told of that yet.
     pub(super) fn add_to_waiting(&mut self, key: &SessionKey, text: &str) {
-        let mut debts = self.state.debts.values_mut();
-        let waiting = debts.find(|debt| debt.child == *key && debt.state == Standing::Below);
-        if let Some(debt) = waiting
+        let waits = |debt: &&Debt| debt.child == *key && debt.state == Standing::Below;
+        let waiting = self.state.debts.values().find(waits);
+        let waiting = waiting.map(|debt| debt.run);
+        if let Some(number) = waiting
+            && let Some(debt) = self.state.debts.get_mut(&number)
             && !keys::is_silent(text)
         {
             debt.text = match debt.text.as_str() {
                 "" => Text::from(text),
                 before => Text::from(format!("{before}\n{text}")),
             };
-            let number = debt.run;
             self.dirty(Dirty::Debt(number));
         }
     }

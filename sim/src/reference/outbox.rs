@@ -63,7 +63,7 @@ impl Reference {
             .channel(&to.channel)
             .and_then(|channel| channel.capabilities.idempotency_window);
         self.state.deliveries_made += 1;
-        let delivery = DeliveryId::from(self.name('d', self.state.deliveries_made));
+        let delivery = DeliveryId::from(self.name("d", self.state.deliveries_made));
         let now = self.now;
         let Some(post) = self.state.posts.get_mut(&number) else {
             return;
@@ -126,12 +126,15 @@ impl Reference {
             return;
         };
         let limit = self.text_limit(to);
-        let Some(post) = self.state.posts.get_mut(&number) else {
+        let Some(post) = self.state.posts.get(&number) else {
             return;
         };
-        let rest = &post.text[post.sent..];
-        post.sent += self.decisions.piece(rest, limit);
-        if post.sent < post.text.len() {
+        let sent = post.sent + self.decisions.piece(&post.text[post.sent..], limit);
+        if sent < post.text.len() {
+            let Some(post) = self.state.posts.get_mut(&number) else {
+                return;
+            };
+            post.sent = sent;
             post.piece += 1;
             post.attempt = 0;
             post.repeat = false;
@@ -266,7 +269,7 @@ impl Reference {
             if let Some(resumed) = post.resumes {
                 self.report_failure(resumed, Some(post.to.clone()), why);
             }
-            self.report_failure(run, Some(post.to), why);
+            self.report_failure(run, Some(post.to.clone()), why);
         }
         if let Some(debt) = debt {
             self.settle(debt);

@@ -1,6 +1,8 @@
 //! Messages that find their session busy: they wait, are steered into the run that goes on, or have
 //! one turn together. Where too many wait, one is given up, aloud.
 
+use std::sync::Arc;
+
 use moorline_spec::config::{DropPolicy, QueueMode};
 use moorline_spec::effect::{Drop, Effect, SteerRun};
 use moorline_spec::id::{SessionKey, SteerId, Text};
@@ -81,7 +83,7 @@ impl Reference {
         self.release_claim(run);
     }
 
-    fn leave_queue(&mut self, number: u64) -> Option<Run> {
+    fn leave_queue(&mut self, number: u64) -> Option<Arc<Run>> {
         let run = self.state.runs.remove(&number)?;
         if let Some(session) = self.state.sessions.get_mut(&run.key) {
             session.queue.retain(|&other| other != number);
@@ -139,7 +141,7 @@ impl Reference {
             return;
         }
         self.state.steers_made += 1;
-        let steer = SteerId::from(self.name('x', self.state.steers_made));
+        let steer = SteerId::from(self.name("x", self.state.steers_made));
         let joining = Joining {
             run: current,
             message: first,

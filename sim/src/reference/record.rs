@@ -1,14 +1,17 @@
 //! How records are written: as JSON in which a struct is the list of its fields, without their
-//! names. A record is written at every step and read only after a crash, so half its length is
-//! worth more than its looks. serde reads such lists into structs as they are; a field that is left
+//! names. There are many records, and one is read only after a crash, so half its length is worth
+//! more than its looks. serde reads such lists into structs as they are; a field that is left
 //! out stands as `null`, so only an `Option` may be left out.
 
+use moorline_spec::id::Text;
 use serde::ser::{self, Serialize};
 
-/// Appends a value to a record.
-pub(super) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
-    let written = value.serialize(Fields(out));
+/// A value as the text of a record.
+pub(super) fn text(value: &impl Serialize) -> Text {
+    let mut out = Vec::new();
+    let written = value.serialize(Fields(&mut out));
     written.expect("state is plain data");
+    String::from_utf8(out).expect("JSON is UTF-8").into()
 }
 
 /// Writes everything but structs as `serde_json` does.
@@ -278,7 +281,7 @@ mod tests {
 
     use serde::{Deserialize, Serialize};
 
-    use super::*;
+    use super::text as written;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Thing {
@@ -299,9 +302,7 @@ mod tests {
 
     #[track_caller]
     fn check(thing: &Thing, text: &str) {
-        let mut out = Vec::new();
-        write(&mut out, thing);
-        assert_eq!(String::from_utf8(out).unwrap(), text);
+        assert_eq!(written(thing), text);
         assert_eq!(serde_json::from_str::<Thing>(text).unwrap(), *thing);
     }
 

@@ -1,6 +1,8 @@
 //! From the end of a run to whoever asked: every debt is settled by telling the requester, or by a
 //! failure that can be seen.
 
+use std::sync::Arc;
+
 use moorline_spec::address::{Address, Origin};
 use moorline_spec::effect::{Effect, SteerRun, UnboundBecause};
 use moorline_spec::id::{SteerId, Text};
@@ -141,7 +143,7 @@ impl Reference {
         debt.state = Standing::Steering(run);
         let input = words_of(debt);
         self.state.steers_made += 1;
-        let steer = SteerId::from(self.name('x', self.state.steers_made));
+        let steer = SteerId::from(self.name("x", self.state.steers_made));
         let waits = Steer {
             run,
             debt: number,
@@ -356,7 +358,8 @@ impl Reference {
 
     /// A refused start is asked for again under another name.
     pub(super) fn rename_debts(&mut self, old: u64, new: u64) {
-        if let Some(mut debt) = self.state.debts.remove(&old) {
+        if let Some(debt) = self.state.debts.remove(&old) {
+            let mut debt = Arc::unwrap_or_clone(debt);
             self.dirty(Dirty::Debt(old));
             if let Some((_, deadline, _)) = &debt.call {
                 let timer = super::state::Timer::Reply;

@@ -1,5 +1,7 @@
 //! A life begins: afresh, or with what an earlier one wrote down.
 
+use std::sync::Arc;
+
 use moorline_spec::calendar::Calendar;
 use moorline_spec::effect::{CancelRun, Effect};
 use moorline_spec::key::Naming;
@@ -56,11 +58,15 @@ impl Reference {
         self.end_disabled_bindings();
         self.reschedule_bindings();
         if !self.decisions.history_survives() {
-            self.state.transcripts.clear();
+            for key in self.state.sessions.keys().cloned().collect::<Vec<_>>() {
+                if let Some(session) = self.state.sessions.get_mut(&key) {
+                    session.lines.clear();
+                }
+            }
         }
         if !self.decisions.queue_survives() {
             let runs = &mut self.state.runs;
-            runs.retain(|_, run| run.state != Progress::Queued);
+            runs.retain(|run| run.state != Progress::Queued);
         }
         let lives = |number: &u64| {
             let id = keys::run_id(*number);
@@ -260,7 +266,7 @@ impl Reference {
             number: next,
             resumes: Some(number),
             steered: Vec::new(),
-            ..run
+            ..Arc::unwrap_or_clone(run)
         };
         self.state.runs.insert(next, again);
         self.open_session(&key);

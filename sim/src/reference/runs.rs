@@ -1,5 +1,7 @@
 //! Turns of agents: one at a time in each session, in order of arrival.
 
+use std::sync::Arc;
+
 use moorline_spec::address::Address;
 use moorline_spec::effect::{CancelRun, Effect, Memory, StartRun};
 use moorline_spec::id::{SessionKey, Text};
@@ -19,7 +21,8 @@ const START_PAUSE: Span = Span::secs(2);
 
 impl Reference {
     /// A run waits for its turn, which may have come.
-    pub(super) fn enqueue(&mut self, run: Run) -> u64 {
+    pub(super) fn enqueue(&mut self, run: impl Into<Arc<Run>>) -> u64 {
+        let run = run.into();
         let number = run.number;
         let key = run.key.clone();
         let waits = self.decisions.waits_its_turn(run.turn.cause());
@@ -170,12 +173,13 @@ impl Reference {
 
     /// A refused start is asked for again, under a new name: a name is used once.
     pub(super) fn start_again(&mut self, number: u64) {
-        let Some(mut run) = self.state.runs.remove(&number) else {
+        let Some(run) = self.state.runs.remove(&number) else {
             return;
         };
         self.dirty(Dirty::Run(number));
         self.state.runs_made += 1;
         let next = self.state.runs_made;
+        let mut run = Arc::unwrap_or_clone(run);
         run.number = next;
         if let Some(session) = self.state.sessions.get_mut(&run.key) {
             session.current = Some(next);
@@ -333,17 +337,16 @@ impl Reference {
             return self.undo_spawn(number, "it was stopped before it ran");
         }
         if let Some(run) = self.forget(number) {
-            let key = run.key.clone();
-            self.conclude(run, outcome, text);
+            self.conclude(&run, outcome, text);
             if self.decisions.goes_on_after(outcome) {
-                self.pump(&key);
+                self.pump(&run.key);
             }
             self.make_room();
         }
     }
 
     /// The place of a run in its session is free. A session that waited for it to be gone is gone.
-    pub(super) fn forget(&mut self, number: u64) -> Option<Run> {
+    pub(super) fn forget(&mut self, number: u64) -> Option<Arc<Run>> {
         let run = self.state.runs.remove(&number)?;
         self.dirty(Dirty::Run(number));
         let (mut gone, mut ended) = (false, false);
@@ -364,14 +367,14 @@ impl Reference {
     }
 
     /// What the end of a run means to whoever waits for it.
-    pub(super) fn conclude(&mut self, run: Run, outcome: Outcome, text: Text) {
+    pub(super) fn conclude(&mut self, run: &Run, outcome: Outcome, text: Text) {
         let number = run.number;
         self.note_line(&run.key, By::Assistant, &text);
         let says = outcome == Outcome::Ok && !keys::is_silent(&text);
         // What a child says as it yields is not its end.
         let child = matches!(run.turn, Turn::Child { .. });
         let paused = child && run.yielded && outcome == Outcome::Ok;
-        if says && let Some(to) = self.answers_to(&run) {
+        if says && let Some(to) = self.answers_to(run) {
             let stem = Text::from(keys::run_id(number).as_str());
             let purpose = Purpose::Output(run.key.clone());
             let post = self.post(&to, text.clone(), stem, Some(number), purpose);
@@ -382,10 +385,10 @@ impl Reference {
                 debt.said = Some(Said { to, post, length });
             }
         }
-        self.steered_run_ended(&run, outcome);
+        self.steered_run_ended(run, outcome);
         self.joined_run_ended(number, outcome);
         match &run.turn {
-            Turn::Message(_) if outcome != Outcome::Ok => self.tell_failure(&run, outcome),
+            Turn::Message(_) if outcome != Outcome::Ok => self.tell_failure(run, outcome),
             Turn::Message(_) | Turn::Internal(_) => (),
             Turn::Child { .. } if paused => self.child_paused(number),
             Turn::Child { .. } | Turn::Sent => self.child_ended(number, outcome, text),
@@ -434,7 +437,9 @@ impl Reference {
             return;
         }
         run.words += 1;
-        let run = run.clone();
+        let Some(run) = self.state.runs.share(&number) else {
+            return;
+        };
         self.stream(&run, &progress.text);
         self.note_line(&run.key, By::Assistant, &progress.text);
         if let Some(to) = self.answers_to(&run) {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::decisions::{Ages, Anew};
 use super::journal::Dirty;
-use super::state::{Progress, Run, Session, Standing, Turn};
+use super::state::{Progress, Session, Standing, Turn};
 use super::{Reference, keys};
 
 /// The shortest time between two turns of the same hour, on the day that loses one.
@@ -101,7 +101,7 @@ impl Reference {
             return;
         };
         session.incarnation = next;
-        self.state.transcripts.remove(key);
+        session.lines.clear();
         session.id = self.decisions.id_after_reset(keeps_id, session.id, next);
         session.fresh |= self.decisions.forgets(why);
         session.started_at = self.decisions.begins_at(session.started_at, self.now);
@@ -167,11 +167,8 @@ impl Reference {
             if let Some(session) = self.state.sessions.get_mut(key) {
                 session.queue.retain(|&other| other != number);
             }
-            if let Some(Run {
-                turn: Turn::Telling(debts),
-                ..
-            }) = self.state.runs.remove(&number)
-            {
+            let run = self.state.runs.remove(&number);
+            if let Some(Turn::Telling(debts)) = run.as_deref().map(|run| &run.turn) {
                 untold.extend(debts);
             }
             self.dirty(Dirty::Run(number));
@@ -194,7 +191,6 @@ impl Reference {
     /// run says last would be remembered under the key's next life.
     pub(super) fn delete_session(&mut self, key: &SessionKey) {
         let next = self.next_id();
-        self.state.transcripts.remove(key);
         let now = self.now;
         let Some(session) = self.state.sessions.get_mut(key) else {
             return;
@@ -262,7 +258,7 @@ impl Reference {
             session.queue.retain(|&other| other != number);
         }
         self.dirty(Dirty::Run(number));
-        self.conclude(run, outcome, "".into());
+        self.conclude(&run, outcome, "".into());
     }
 
     /// A run took longer than whoever asked for it allowed.

@@ -36,7 +36,7 @@ impl Reference {
         match at {
             Some(at) if spawn.thread && self.placement(&at) == Placement::Child => {
                 self.state.requests_made += 1;
-                let request = RequestId::from(self.name('q', self.state.requests_made));
+                let request = RequestId::from(self.name("q", self.state.requests_made));
                 self.out.push(Effect::OpenThread(OpenThread {
                     request: request.clone(),
                     parent: self.decisions.thread_parent(&at),
@@ -223,17 +223,16 @@ impl Reference {
             .cloned();
         self.unbind_session(&run.key, UnboundBecause::SpawnFailed);
         self.state.sessions.remove(&run.key);
-        self.state.transcripts.remove(&run.key);
         self.dirty(Dirty::Session(run.key.clone()));
         if let Turn::Child {
             call: Some(call), ..
-        } = run.turn
+        } = &run.turn
         {
             let remains = thread.map_or(String::new(), |at| {
                 format!("; the thread {at} remains, unbound")
             });
             self.refuse(
-                call,
+                call.clone(),
                 format!("the child did not start: {why}{remains}. Try again."),
             );
         }

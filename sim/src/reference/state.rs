@@ -15,7 +15,9 @@ use serde_json::Value;
 
 use super::decisions::{Audience, Mode, Runtime, Times};
 use super::nested::Nesting;
+use super::shelf::Shelf;
 use super::transcript::Line;
+use crate::recent::Recent;
 
 /// A session: what its agent remembers, and who it belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,6 +68,9 @@ pub(super) struct Session {
     /// The debts that a run of it yielded to wait for.
     #[serde(default)]
     pub awaits: Vec<u64>,
+    /// What it was given and said.
+    #[serde(skip)]
+    pub lines: VecDeque<Line>,
 }
 
 /// What makes a session a child.
@@ -429,12 +434,11 @@ const SEEN_MAX: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub life: u64,
-    pub sessions: FxHashMap<SessionKey, Session>,
+    pub sessions: Recent<SessionKey, Session>,
     pub archives: BTreeSet<(Time, SessionKey)>,
-    pub transcripts: FxHashMap<SessionKey, VecDeque<Line>>,
-    pub runs: BTreeMap<u64, Run>,
-    pub debts: BTreeMap<u64, Debt>,
-    pub posts: BTreeMap<u64, Post>,
+    pub runs: Shelf<Run>,
+    pub debts: Shelf<Debt>,
+    pub posts: Shelf<Post>,
     /// Behind pointers: the sweep takes them out from the front.
     pub bindings: BTreeMap<u64, Box<Binding>>,
     pub bound: FxHashMap<Address, u64>,
@@ -554,6 +558,7 @@ impl Session {
             current: None,
             queue: VecDeque::new(),
             awaits: Vec::new(),
+            lines: VecDeque::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use moorline_spec::time::Span;
 use serde_json::{Value, json};
 
 use super::reach::given;
-use super::state::{CallSteer, Owed, Progress, Standing};
+use super::state::{CallSteer, Debt, Owed, Progress, Standing};
 use super::tools::Caller;
 use super::{Reference, keys};
 
@@ -173,7 +173,7 @@ impl Reference {
         }
         self.state.steered_at.insert(pair, self.now);
         self.state.steers_made += 1;
-        let steer = SteerId::from(self.name('x', self.state.steers_made));
+        let steer = SteerId::from(self.name("x", self.state.steers_made));
         let run = keys::run_id(number);
         let result = json!({
             "status": "accepted", "mode": "steer", "runId": run, "sessionKey": row.key,

@@ -107,7 +107,7 @@ impl Reference {
 
     fn probe(&mut self, binding: u64, address: Address, pass: Option<Times>) {
         self.state.requests_made += 1;
-        let request = RequestId::from(self.name('q', self.state.requests_made));
+        let request = RequestId::from(self.name("q", self.state.requests_made));
         self.out.push(Effect::ProbeThread(ProbeThread {
             request: request.clone(),
             address: address.clone(),

@@ -27,7 +27,8 @@ impl Reference {
         if keys::is_silent(text) || !self.decisions.notes(by) {
             return;
         }
-        let Some(session) = self.state.session(key) else {
+        let session = self.state.sessions.get_mut(key);
+        let Some(session) = session.filter(|session| !session.ghost) else {
             return;
         };
         let is_child = session.child.is_some();
@@ -35,7 +36,7 @@ impl Reference {
             by,
             text: text.clone(),
         };
-        let lines = self.state.transcripts.entry(key.clone()).or_default();
+        let lines = &mut session.lines;
         // A turn that a crash took is given the same once more.
         if by == By::User && lines.back() == Some(&line) {
             return;
@@ -55,8 +56,9 @@ impl Reference {
             Ok(key) => key,
             Err(why) => return self.unreached(call.call.clone(), why),
         };
-        let lines = self.state.transcripts.get(&key);
-        let lines: Vec<&Line> = lines.into_iter().flatten().collect();
+        let session = self.state.sessions.get(&key);
+        let lines = session.into_iter().flat_map(|session| &session.lines);
+        let lines: Vec<&Line> = lines.collect();
         let most = call.params["limit"].as_u64().map_or(lines.len(), |most| {
             usize::try_from(most).unwrap_or(usize::MAX)
         });

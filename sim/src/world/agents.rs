@@ -14,8 +14,9 @@ use rustc_hash::FxHashMap;
 
 use super::clock::{At, Class, Life, RunIndex, What};
 use super::names::NameIndex;
-use super::text::{Said, numbered};
+use super::text::Said;
 use super::{World, latency};
+use crate::numbered::numbered;
 
 /// One run.
 #[derive(Debug)]
@@ -392,7 +393,10 @@ impl<'s> World<'s> {
         }
         let named = self.names.at(state.name);
         named.outputs += 1;
-        let own = Marker::from(numbered(named.marker.as_str(), Dotted(named.outputs)));
+        let own = Marker::from(numbered(
+            &[named.marker.as_str(), "."],
+            named.outputs.into(),
+        ));
         let said = Said::repeating(words, &repeated, own, length.unwrap_or(0));
         for own in &said.own {
             self.names.born(own.clone(), run);
@@ -480,11 +484,3 @@ impl<'s> World<'s> {
 
 /// Words that mean silence; an agent says them bare.
 const SILENT: [&str; 3] = ["NO_REPLY", "ANNOUNCE_SKIP", "REPLY_SKIP"];
-
-struct Dotted(u32);
-
-impl std::fmt::Display for Dotted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, ".{}", self.0)
-    }
-}

@@ -192,13 +192,12 @@ impl World<'_> {
         self.tell(Stimulus::Call(call), own, markers);
     }
 
-    /// The gateway was told of a call: somebody waits for its answer.
-    pub(super) fn calls(&mut self, call: &Call) {
-        let run = match &call.by {
+    /// The run that makes a call, where one does.
+    pub(super) fn caller(&self, call: &Call) -> Option<RunIndex> {
+        match &call.by {
             Caller::Run(run) => self.run_ids.get(run).copied(),
             Caller::Admin | Caller::Plugin => None,
-        };
-        self.calls.insert(call.call.clone(), run);
+        }
     }
 
     /// A call is answered; the agent that waits for it goes on.

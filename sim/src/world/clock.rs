@@ -73,7 +73,8 @@ pub(super) enum What {
     /// A message arrives late, or again.
     Inbound {
         inbound: Box<Inbound>,
-        own: Option<Marker>,
+        own: Vec<Marker>,
+        markers: Vec<Marker>,
     },
 }
 
@@ -102,38 +103,31 @@ impl What {
     }
 }
 
-#[derive(Debug)]
+/// The place of something in the order of what is due. The order is kept by moving places about,
+/// so what it is lies elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Due {
-    key: (Time, Class, u64),
+    at: Time,
+    class: Class,
+    seq: u64,
+    slot: usize,
+}
+
+/// Something that waits for its time.
+#[derive(Debug)]
+struct Waiting {
     /// Whether a fault put it off: it ends with the healing.
     delayed: bool,
     what: What,
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Due {}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key.cmp(&other.key)
-    }
 }
 
 /// Everything that is due, beside the steps.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     due: BinaryHeap<Reverse<Due>>,
+    waiting: Vec<Option<Waiting>>,
+    /// Slots where nothing waits.
+    free: Vec<usize>,
     seq: u64,
     delayed: usize,
 }
@@ -154,23 +148,37 @@ impl Clock {
     /// Something is due in answer to a request, perhaps later than it should be.
     pub(super) fn push_as(&mut self, at: Time, class: Class, seq: u64, delayed: bool, what: What) {
         self.delayed += usize::from(delayed);
+        let waiting = Some(Waiting { delayed, what });
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.waiting[slot] = waiting;
+                slot
+            }
+            None => {
+                self.waiting.push(waiting);
+                self.waiting.len() - 1
+            }
+        };
         self.due.push(Reverse(Due {
-            key: (at, class, seq),
-            delayed,
-            what,
+            at,
+            class,
+            seq,
+            slot,
         }));
     }
 
     /// When the next thing is due, and where it stands at that instant.
     pub(super) fn next(&self) -> Option<(Time, Class)> {
-        self.due.peek().map(|Reverse(due)| (due.key.0, due.key.1))
+        self.due.peek().map(|Reverse(due)| (due.at, due.class))
     }
 
     /// Takes the next thing, with the number of its request.
     pub(super) fn pop(&mut self) -> Option<(u64, What)> {
         let Reverse(due) = self.due.pop()?;
-        self.delayed -= usize::from(due.delayed);
-        Some((due.key.2, due.what))
+        let waiting = self.waiting[due.slot].take()?;
+        self.free.push(due.slot);
+        self.delayed -= usize::from(waiting.delayed);
+        Some((due.seq, waiting.what))
     }
 
     /// Whether nothing is due but what a fault put off.
@@ -180,8 +188,20 @@ impl Clock {
 
     /// The gateway's process died: so did the answers on their way to it.
     pub(super) fn forget_answers(&mut self) {
-        self.due.retain(|Reverse(due)| !due.what.dies());
-        self.delayed = self.due.iter().filter(|Reverse(due)| due.delayed).count();
+        let Self {
+            due, waiting, free, ..
+        } = self;
+        due.retain(|Reverse(due)| {
+            let dies = |waiting: &Waiting| waiting.what.dies();
+            let stays = !waiting[due.slot].as_ref().is_some_and(dies);
+            if !stays {
+                waiting[due.slot] = None;
+                free.push(due.slot);
+            }
+            stays
+        });
+        let delayed = |waiting: &&Waiting| waiting.delayed;
+        self.delayed = self.waiting.iter().flatten().filter(delayed).count();
     }
 
     /// What was put off by a fault comes now.
@@ -190,9 +210,13 @@ impl Clock {
             return;
         }
         let mut all = std::mem::take(&mut self.due).into_vec();
-        for Reverse(due) in all.iter_mut().filter(|Reverse(due)| due.delayed) {
-            due.delayed = false;
-            due.key.0 = due.key.0.min(now);
+        for Reverse(due) in &mut all {
+            if let Some(waiting) = &mut self.waiting[due.slot]
+                && waiting.delayed
+            {
+                waiting.delayed = false;
+                due.at = due.at.min(now);
+            }
         }
         self.delayed = 0;
         self.due = all.into();

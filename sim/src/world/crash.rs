@@ -240,8 +240,9 @@ impl<'s> World<'s> {
         if !crash.torn {
             return;
         }
-        let half = persist.record.chars().count() / 2;
-        let half: String = persist.record.chars().take(half).collect();
+        let text = persist.record.text();
+        let half = text.chars().count() / 2;
+        let half: String = text.chars().take(half).collect();
         self.torn = Some(half.into());
     }
 

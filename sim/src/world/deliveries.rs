@@ -9,8 +9,9 @@ use moorline_spec::time::Time;
 use moorline_spec::trace::{self, World as Happening};
 
 use super::clock::{At, Class, Life, Misfortune, What};
-use super::text::numbered;
+use super::places::Conversation;
 use super::{World, latency};
+use crate::numbered::numbered;
 
 impl World<'_> {
     /// A text shall be posted.
@@ -104,15 +105,17 @@ impl World<'_> {
             key,
             repeat,
         } = deliver;
-        if let Some(why) = self.refuses(&to, &text) {
-            return Delivered::Refused {
-                permanent: true,
-                retry_after: None,
-                why: why.into(),
-            };
-        }
-        let window = self.places.conversation(&to).map(|found| *found);
-        let window = window.and_then(|found| self.places.capabilities(found).idempotency_window);
+        let conversation = match self.takes(&to, &text) {
+            Ok(conversation) => conversation,
+            Err(why) => {
+                return Delivered::Refused {
+                    permanent: true,
+                    retry_after: None,
+                    why: why.into(),
+                };
+            }
+        };
+        let window = self.places.capabilities(conversation).idempotency_window;
         let key = window.and(key).map(|key| (to.clone(), key));
         if let (Some(window), Some(key)) = (window, &key)
             && let Some((message, at)) = self.places.keys.get(key)
@@ -126,7 +129,7 @@ impl World<'_> {
             return Delivered::Accepted { message };
         }
         self.places.posted += 1;
-        let message = MessageId::from(numbered("post-", self.places.posted));
+        let message = MessageId::from(numbered(&["post-"], self.places.posted));
         if let Some(key) = key {
             self.places.keys.insert(key, (message.clone(), self.now));
         }
@@ -151,15 +154,15 @@ impl World<'_> {
         accepted
     }
 
-    /// Why the channel does not take a text, and never will.
-    fn refuses(&mut self, to: &Address, text: &str) -> Option<&'static str> {
+    /// The conversation that takes a text; else why the channel does not take it, and never will.
+    fn takes(&mut self, to: &Address, text: &str) -> Result<Conversation, &'static str> {
         let Some(&mut conversation) = self.places.conversation(to) else {
-            return Some("no such conversation");
+            return Err("no such conversation");
         };
         match self.places.state(to, self.now) {
             ThreadState::Live | ThreadState::Archived | ThreadState::Unknown => (),
-            ThreadState::Locked => return Some("the thread is locked"),
-            ThreadState::Gone => return Some("no such thread"),
+            ThreadState::Locked => return Err("the thread is locked"),
+            ThreadState::Gone => return Err("no such thread"),
         }
         let can = self.places.capabilities(conversation);
         if let Some(limit) = can.text_limit
@@ -167,12 +170,16 @@ impl World<'_> {
             && text.len() > limit.max
             && limit.unit.count(text) > limit.max
         {
-            return Some("the text is too long");
+            return Err("the text is too long");
         }
-        let window = can.reply_window?;
-        let is_open = conversation
-            .written
-            .is_some_and(|at| self.now.since(at) <= window);
-        (!is_open).then_some("the reply window is closed")
+        let is_in = |window| {
+            let written = conversation.written;
+            written.is_some_and(|at| self.now.since(at) <= window)
+        };
+        if can.reply_window.is_none_or(is_in) {
+            Ok(conversation)
+        } else {
+            Err("the reply window is closed")
+        }
     }
 }

@@ -27,6 +27,7 @@ use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{AgentId, CallId, Marker, RunId, Text};
 use moorline_spec::observe::Observer;
 use moorline_spec::profile::Profile;
+use moorline_spec::record::Record;
 use moorline_spec::scenario::{Action, Crash, Scenario};
 use moorline_spec::stimulus::{Open, Stimulus};
 use moorline_spec::time::{Span, Time};
@@ -174,7 +175,7 @@ struct World<'s> {
     /// What the gateway is told next, all at once, and the markers of each.
     told: Vec<Stimulus>,
     marks: Vec<(Vec<Marker>, Vec<Marker>)>,
-    persisted: Vec<Text>,
+    persisted: Vec<Record>,
     /// The half of a record that was being written when the gateway died.
     torn: Option<Text>,
     config: Arc<Value>,
@@ -242,8 +243,8 @@ impl<'s> World<'s> {
         let files = self.scenario.disk.iter();
         self.persisted = files
             .map(|file| match file.as_str() {
-                Some(text) => Text::from(text),
-                None => Text::from(file.to_string()),
+                Some(text) => Record::from(text),
+                None => Record::from(file.to_string()),
             })
             .collect();
         let open = self.open(!self.persisted.is_empty());
@@ -275,6 +276,10 @@ impl<'s> World<'s> {
 
     /// What the gateway knows when a life begins.
     fn open(&mut self, restored: bool) -> Box<Open> {
+        for record in &mut self.persisted {
+            // A later life reads it again.
+            *record = record.text().into();
+        }
         Box::new(Open {
             starts_at: self.scenario.starts_at.as_str().into(),
             timezone: self.scenario.timezone.as_str().into(),
@@ -285,7 +290,7 @@ impl<'s> World<'s> {
             disk: self
                 .persisted
                 .iter()
-                .cloned()
+                .map(Record::text)
                 .chain(self.torn.take())
                 .collect(),
             alive: std::mem::take(&mut self.alive),
@@ -294,6 +299,7 @@ impl<'s> World<'s> {
     }
 
     /// The gateway is told something, with the next call; later, where it is down.
+    #[inline]
     fn tell(&mut self, stimulus: Stimulus, own: Vec<Marker>, markers: Vec<Marker>) {
         if self.down.is_some() {
             self.backlog.push_back(Told {
@@ -316,22 +322,31 @@ impl<'s> World<'s> {
         let result = gateway.handle(self.now, &self.told, effects);
         let is_wake = matches!(self.told.first(), Some(Stimulus::Wake {}));
         self.told_since_steps += u64::from(!is_wake);
-        let mut told = std::mem::take(&mut self.told);
-        let mut marks = std::mem::take(&mut self.marks);
-        for (stimulus, (own, markers)) in told.drain(..).zip(marks.drain(..)) {
-            if let Stimulus::Call(call) = &stimulus {
-                self.calls(call);
+        for stimulus in &self.told {
+            if let Stimulus::Call(call) = stimulus {
+                let run = self.caller(call);
+                self.calls.insert(call.call.clone(), run);
             }
-            self.record(What::Stimulus(stimulus), own, markers);
         }
-        // The buffers come back for the next call.
-        (self.told, self.marks) = (told, marks);
+        let at = self.now;
+        let mut marks = self.marks.drain(..);
+        for stimulus in self.told.drain(..) {
+            let (own, markers) = marks.next().unwrap_or_default();
+            self.trace.entries.push(Entry {
+                at,
+                what: What::Stimulus(stimulus),
+                own,
+                markers,
+            });
+        }
+        drop(marks);
         if result.is_ok() {
             self.reply(effects);
         }
         result
     }
 
+    #[inline]
     fn record(&mut self, what: What, own: Vec<Marker>, markers: Vec<Marker>) {
         self.trace.entries.push(Entry {
             at: self.now,

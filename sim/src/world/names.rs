@@ -3,7 +3,7 @@
 use moorline_spec::address::Address;
 use moorline_spec::id::{Marker, SessionKey};
 use moorline_spec::scenario::{Action, Scenario, StepNumber, Verb};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::clock::RunIndex;
 
@@ -32,7 +32,7 @@ pub(super) struct Named<'s> {
 }
 
 /// All names, those of the scenario first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Names<'s> {
     all: Vec<Named<'s>>,
     by_marker: FxHashMap<Marker, NameIndex>,
@@ -43,7 +43,13 @@ pub(super) struct Names<'s> {
 impl<'s> Names<'s> {
     /// The names of a scenario.
     pub(super) fn of(scenario: &'s Scenario) -> Self {
-        let mut names = Self::default();
+        // A message or run, its output, and that of its child.
+        let some = 2 * scenario.steps.len();
+        let mut names = Self {
+            all: Vec::with_capacity(some),
+            by_marker: FxHashMap::with_capacity_and_hasher(some, FxBuildHasher),
+            outputs: FxHashMap::with_capacity_and_hasher(some, FxBuildHasher),
+        };
         for (index, step) in scenario.steps.iter().enumerate() {
             names.collect(&step.verb, &StepNumber::top(index));
         }

@@ -13,6 +13,8 @@ use rustc_hash::FxHashMap;
 
 use super::text::Streams;
 use crate::channel;
+use crate::numbered::numbered;
+use crate::recent::Recent;
 
 /// The places of a scenario.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub(super) struct Places<'s> {
     scenario: &'s Scenario,
     /// As the gateway is told.
     pub(super) channels: Arc<[Channel]>,
-    conversations: FxHashMap<Address, Conversation>,
+    conversations: Recent<Address, Conversation>,
     threads: FxHashMap<Address, Thread>,
     /// Threads by the order of opening.
     pub(super) opened: Vec<Address>,
@@ -57,7 +59,7 @@ impl<'s> Places<'s> {
         let mut places = Self {
             scenario,
             channels: channels(scenario),
-            conversations: FxHashMap::default(),
+            conversations: Recent::default(),
             threads: FxHashMap::default(),
             opened: Vec::new(),
             keys: FxHashMap::default(),
@@ -110,9 +112,7 @@ impl<'s> Places<'s> {
             place,
             written: None,
         };
-        if is_thread {
-            self.conversations.entry(at).or_insert(conversation);
-        } else {
+        if !is_thread || !self.conversations.contains_key(&at) {
             self.conversations.insert(at, conversation);
         }
     }
@@ -194,7 +194,7 @@ impl<'s> Places<'s> {
 
     /// A new thread in a conversation.
     pub(super) fn open(&mut self, parent: &Address, now: Time) -> Address {
-        let name = super::text::numbered("t", self.opened.len() + 1);
+        let name = numbered(&["t"], self.opened.len() as u64 + 1);
         let at = parent.with_thread(name.into());
         self.threads.insert(
             at.clone(),

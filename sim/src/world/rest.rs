@@ -147,7 +147,11 @@ impl World<'_> {
             What::Probe { request, finds } => self.on_probed(request, finds),
             What::Answer(stimulus) => self.tell(*stimulus, Vec::new(), Vec::new()),
             What::Act(run, turn) => self.on_act(run, turn),
-            What::Inbound { inbound, own } => self.arrives(*inbound, own),
+            What::Inbound {
+                inbound,
+                own,
+                markers,
+            } => self.arrives(*inbound, own, markers),
         }
     }
 }

@@ -141,7 +141,7 @@ impl<'s> World<'s> {
             named.written_at = Some(at.clone());
         }
         let message = say.message.clone().unwrap_or_else(|| name.as_str().into());
-        let said = Said::with_own(&say.text, name.clone());
+        let said = Said::with_own(&say.text, name);
         let inbound = Inbound {
             message,
             at,
@@ -153,7 +153,7 @@ impl<'s> World<'s> {
             text: said.text,
         };
         let Some(fault) = fault else {
-            self.arrives(inbound, Some(name));
+            self.arrives(inbound, said.own, said.markers);
             return;
         };
         let mut at = self.now + fault.delay.unwrap_or_default();
@@ -165,18 +165,20 @@ impl<'s> World<'s> {
         for pause in repeats.map(|index| pauses.get(index).copied().unwrap_or(Span::mins(1))) {
             let again = What::Inbound {
                 inbound: Box::new(inbound.clone()),
-                own: None,
+                own: Vec::new(),
+                markers: said.markers.clone(),
             };
             self.clock.push(at + pause, Class::Step, again);
             at = at + pause;
         }
         match fault.delay {
-            None => self.arrives(inbound, Some(name)),
+            None => self.arrives(inbound, said.own, said.markers),
             Some(delay) => {
                 let seq = self.clock.request();
                 let late = What::Inbound {
                     inbound: Box::new(inbound),
-                    own: Some(name),
+                    own: said.own,
+                    markers: said.markers,
                 };
                 self.clock
                     .push_as(self.now + delay, Class::Step, seq, true, late);
@@ -185,7 +187,7 @@ impl<'s> World<'s> {
     }
 
     /// A message arrives; again, where no marker is born in it.
-    pub(super) fn arrives(&mut self, inbound: Inbound, own: Option<Marker>) {
+    pub(super) fn arrives(&mut self, inbound: Inbound, own: Vec<Marker>, markers: Vec<Marker>) {
         if let Some(conversation) = self.places.conversation(&inbound.at)
             && inbound.author == Author::Person
         {
@@ -195,8 +197,7 @@ impl<'s> World<'s> {
             let (at, state) = (inbound.at.clone(), ThreadState::Live);
             self.happens(Happening::Thread { at, state });
         }
-        let markers = moorline_spec::marker::markers_in(&inbound.text);
-        self.tell(Stimulus::Inbound(inbound), Vec::from_iter(own), markers);
+        self.tell(Stimulus::Inbound(inbound), own, markers);
     }
 
     fn ends(

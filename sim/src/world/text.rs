@@ -6,7 +6,6 @@ use moorline_spec::id::{Marker, Text};
 use moorline_spec::marker::{Scan, Seam, markers_in};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
-use smol_str::SmolStrBuilder;
 
 use moorline_spec::address::Address;
 
@@ -36,23 +35,27 @@ impl Said {
     /// Words that repeat markers and have one of their own, made `length` characters long by
     /// filling, with a further own marker at intervals.
     pub(super) fn repeating(words: &str, repeated: &[Marker], own: Marker, length: usize) -> Self {
-        let mut text = SmolStrBuilder::new();
-        text.push_str(words);
-        for marker in repeated.iter().chain([&own]) {
-            push_marker(&mut text, marker.as_str());
-        }
         let mut markers = if words.contains('⟦') {
             markers_in(words)
         } else {
             Vec::with_capacity(repeated.len() + 1)
         };
-        for marker in repeated.iter().chain([&own]) {
+        // A space, and two brackets.
+        let length_of = |marker: &Marker| marker.as_str().len() + " ⟦⟧".len();
+        let all = || repeated.iter().chain([&own]);
+        let whole = words.len() + all().map(length_of).sum::<usize>();
+        let mut text = String::with_capacity(whole);
+        text.push_str(words);
+        for marker in all() {
+            text.push_str(" ⟦");
+            text.push_str(marker.as_str());
+            text.push('⟧');
             if !markers.contains(marker) {
                 markers.push(marker.clone());
             }
         }
         let mut said = Self {
-            text: text.finish(),
+            text: text.into(),
             own: vec![own],
             markers,
         };
@@ -84,20 +87,6 @@ impl Said {
         }
         self.text = text.into();
     }
-}
-
-fn push_marker(text: &mut SmolStrBuilder, marker: &str) {
-    text.push_str(" ⟦");
-    text.push_str(marker);
-    text.push('⟧');
-}
-
-/// A name with a number: `m1.2`.
-pub(super) fn numbered(prefix: &str, number: impl std::fmt::Display) -> Text {
-    let mut text = SmolStrBuilder::new();
-    text.push_str(prefix);
-    let _ = write!(text, "{number}");
-    text.finish()
 }
 
 /// Every marker in the texts of a value, in order.

@@ -84,7 +84,7 @@ impl Gateway for Echo {
                 Stimulus::Open(open) => self.opened.push((open.disk.clone(), open.alive.clone())),
                 Stimulus::Inbound(inbound) => {
                     effects.push(Effect::Persist(Persist {
-                        record: inbound.text.clone(),
+                        record: inbound.text.clone().into(),
                     }));
                     let key = format!("agent:main:{}", inbound.at);
                     let start = self.start(inbound.at.clone(), &key, inbound.text.clone());

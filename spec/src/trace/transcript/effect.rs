@@ -32,7 +32,10 @@ pub(super) fn line(effect: &Effect) -> String {
             )
         }
         Effect::Answer(answers) => answer(answers),
-        Effect::Persist(persist) => format!("a record of {} bytes persisted", persist.record.len()),
+        Effect::Persist(persist) => format!(
+            "a record of {} bytes persisted",
+            persist.record.text().len()
+        ),
         Effect::Report(reports) => format!("the gateway reports: {}", report(reports)),
         Effect::Drop(drop) => format!("message {} dropped: {}", drop.message, quoted(&drop.why)),
         Effect::RefuseConfig(refuse) => {

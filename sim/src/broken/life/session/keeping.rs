@@ -145,8 +145,9 @@ impl Meddler for DeleteForgotten {
     fn effects(&mut self, _now: Time, effects: &mut Vec<Effect>) {
         for effect in effects {
             if let Effect::Persist(persist) = effect
-                && persist.record.contains("\"deleted\"")
-                && let Ok(mut changes) = serde_json::from_str::<Vec<Value>>(&persist.record)
+                && let text = persist.record.text()
+                && text.contains("\"deleted\"")
+                && let Ok(mut changes) = serde_json::from_str::<Vec<Value>>(&text)
             {
                 changes.retain(|change| change.get("deleted").is_none());
                 persist.record = Value::from(changes).to_string().into();

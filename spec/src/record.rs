@@ -1,0 +1,112 @@
+//! What a gateway writes on its disk.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::id::Text;
+
+/// What a record says: opaque to everybody but the gateway that wrote it.
+///
+/// A play that nobody crashes reads no record, so a gateway in memory may leave the text to whoever
+/// reads it. It is the same text whenever that is.
+#[derive(Clone)]
+pub struct Record(Form);
+
+#[derive(Clone)]
+enum Form {
+    Text(Text),
+    Later(Arc<dyn Written>),
+}
+
+/// Something that is written as a record when somebody reads it.
+pub trait Written: Send + Sync {
+    /// The text, always the same.
+    fn text(&self) -> Text;
+}
+
+impl Record {
+    /// A record whose text is put together when somebody reads it.
+    pub fn later(written: impl Written + 'static) -> Self {
+        Self(Form::Later(Arc::new(written)))
+    }
+
+    /// What it says.
+    pub fn text(&self) -> Text {
+        match &self.0 {
+            Form::Text(text) => text.clone(),
+            Form::Later(written) => written.text(),
+        }
+    }
+}
+
+impl<T: Into<Text>> From<T> for Record {
+    fn from(text: T) -> Self {
+        Self(Form::Text(text.into()))
+    }
+}
+
+impl PartialEq for Record {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for Record {}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text(), f)
+    }
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Text::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl JsonSchema for Record {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Record".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Text::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Late;
+
+    impl Written for Late {
+        fn text(&self) -> Text {
+            Text::new_static("[1]")
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_written_later_is_as_good_as_its_text() {
+        let late = Record::later(Late);
+        assert_eq!(late, Record::from("[1]"));
+        let json = serde_json::to_string(&late).unwrap();
+        assert_eq!(json, r#""[1]""#);
+        assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), late);
+    }
+}
