@@ -163,6 +163,7 @@ fn as_written(session: &Session) -> Session {
         route: session.route.clone(),
         child: session.child.clone(),
         lasting: session.lasting.clone(),
+        awaits: session.awaits.clone(),
         heard_at: None,
         queue: VecDeque::new(),
         lines: VecDeque::new(),

@@ -171,7 +171,7 @@ impl Reference {
         effects.append(&mut self.out);
         // The next life knows by this that they left.
         if reported && self.decisions.of_nesting().notes_reports() {
-            let record = journal::NOTHING;
+            let record = journal::NOTHING.into();
             effects.push(Effect::Persist(Persist { record }));
         }
     }

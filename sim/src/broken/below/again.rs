@@ -224,7 +224,7 @@ impl Meddler for SettledUnwritten {
             let Effect::Persist(Persist { record }) = effect else {
                 continue;
             };
-            let Ok(mut changes) = serde_json::from_str::<Vec<Value>>(record) else {
+            let Ok(mut changes) = serde_json::from_str::<Vec<Value>>(&record.text()) else {
                 continue;
             };
             let before = changes.len();

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use moorline_spec::address::Address;
-use moorline_spec::effect::{Drop, Effect};
+use moorline_spec::effect::Effect;
 use moorline_spec::id::RunId;
 use moorline_spec::stimulus::{Caller, Stimulus};
 use moorline_spec::time::{Span, Time};
@@ -230,7 +230,6 @@ struct Locked {
     last: Option<Address>,
     running: BTreeMap<RunId, Address>,
     locked: BTreeSet<Address>,
-    turned_away: Vec<Effect>,
 }
 
 impl Meddler for Locked {
@@ -242,13 +241,7 @@ impl Meddler for Locked {
                 self.locked.extend(dead.map(|(_, at)| at));
                 true
             }
-            Stimulus::Inbound(inbound) if self.locked.contains(&inbound.at) => {
-                self.turned_away.push(Effect::Drop(Drop {
-                    message: inbound.message.clone(),
-                    why: "the conversation changed".into(),
-                }));
-                false
-            }
+            Stimulus::Inbound(inbound) if self.locked.contains(&inbound.at) => false,
             Stimulus::Inbound(inbound) => {
                 self.last = Some(inbound.at.clone());
                 true
@@ -269,6 +262,5 @@ impl Meddler for Locked {
                 self.running.insert(start.run.clone(), at);
             }
         }
-        effects.append(&mut self.turned_away);
     }
 }
