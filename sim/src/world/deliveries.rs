@@ -3,6 +3,7 @@
 use moorline_spec::address::Address;
 use moorline_spec::effect::{Deliver, Effect};
 use moorline_spec::id::MessageId;
+use moorline_spec::marker::Scan;
 use moorline_spec::scenario::{Anchor, ReceiptOutcome};
 use moorline_spec::stimulus::{Delivered, Receipt, Stimulus, ThreadState};
 use moorline_spec::time::Time;
@@ -53,9 +54,9 @@ impl World<'_> {
         let deliver = deliver.clone();
         let delivery = deliver.delivery.clone();
         let outcome = match fault.and_then(|fault| fault.outcome) {
-            None => self.post(deliver),
+            None => self.post(request, deliver),
             Some(ReceiptOutcome::UnknownHappened) => {
-                self.post(deliver);
+                self.post(request, deliver);
                 Delivered::Unknown {}
             }
             Some(ReceiptOutcome::UnknownLost) => Delivered::Unknown {},
@@ -97,7 +98,7 @@ impl World<'_> {
     }
 
     /// Posts a text where the channel takes it.
-    fn post(&mut self, deliver: Deliver) -> Delivered {
+    fn post(&mut self, request: At, deliver: Deliver) -> Delivered {
         let Deliver {
             delivery,
             to,
@@ -139,7 +140,11 @@ impl World<'_> {
                 state: ThreadState::Live,
             });
         }
-        let markers = self.places.posts.markers(&to, &text);
+        let markers = if self.places.pieces.contains(&request) {
+            self.places.posts.markers(&to, &text, Scan::of(&text))
+        } else {
+            self.trace.entries[request].markers.clone()
+        };
         let accepted = Delivered::Accepted {
             message: message.clone(),
         };

@@ -1,14 +1,14 @@
 //! What a gateway asks for takes place.
 
 use moorline_spec::effect::{CancelRun, Effect};
-use moorline_spec::marker::markers_in;
+use moorline_spec::marker::{Scan, markers_in};
 use moorline_spec::stimulus::{RunStarted, Start, Stimulus};
 use moorline_spec::trace;
 use moorline_spec::wire::Disk;
 
 use super::agents::State;
 use super::clock::{At, Class, RunIndex, What};
-use super::text::markers_in_value;
+use super::text::{is_whole, markers_in_value};
 use super::{World, latency};
 
 impl World<'_> {
@@ -17,7 +17,14 @@ impl World<'_> {
         let markers = match &effect {
             Effect::StartRun(start) => markers_in(&start.input),
             Effect::SteerRun(steer) => markers_in(&steer.input),
-            Effect::Deliver(deliver) => self.places.attempts.markers(&deliver.to, &deliver.text),
+            Effect::Deliver(deliver) => {
+                let scan = Scan::of(&deliver.text);
+                if !is_whole(&scan) {
+                    self.places.pieces.insert(self.trace.entries.len());
+                }
+                let attempts = &mut self.places.attempts;
+                attempts.markers(&deliver.to, &deliver.text, scan)
+            }
             Effect::OpenThread(open) => markers_in(&open.name),
             Effect::Answer(answer) => {
                 let mut markers = Vec::new();

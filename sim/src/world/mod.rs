@@ -33,7 +33,7 @@ use moorline_spec::stimulus::{Open, Stimulus};
 use moorline_spec::time::{Span, Time};
 use moorline_spec::trace::{Entry, Rest, Trace, What, World as Happening};
 use moorline_spec::wire::Disk;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde_json::Value;
 
 use agents::{Memories, Run};
@@ -191,6 +191,8 @@ struct World<'s> {
 impl<'s> World<'s> {
     fn new(scenario: &'s Scenario, stage: &Stage<'_>) -> Self {
         let dials = &stage.profile.dials;
+        // A message has a run, and a child some more.
+        let runs = 2 * scenario.steps.len();
         Self {
             scenario,
             disk: stage.disk,
@@ -207,8 +209,8 @@ impl<'s> World<'s> {
             next_step: 0,
             places: Places::of(scenario),
             names: Names::of(scenario),
-            runs: Vec::new(),
-            run_ids: FxHashMap::default(),
+            runs: Vec::with_capacity(runs),
+            run_ids: FxHashMap::with_capacity_and_hasher(runs, FxBuildHasher),
             memories: Memories::default(),
             afterwards: Vec::new(),
             calls: FxHashMap::default(),

@@ -9,8 +9,9 @@ use moorline_spec::id::{AccountId, ChannelId, MessageId, Text};
 use moorline_spec::scenario::{Home, Scenario, Where};
 use moorline_spec::stimulus::ThreadState;
 use moorline_spec::time::Time;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::clock::At;
 use super::text::Streams;
 use crate::channel;
 use crate::numbered::numbered;
@@ -28,6 +29,8 @@ pub(super) struct Places<'s> {
     pub(super) opened: Vec<Address>,
     /// What became of deliveries with a key, and when.
     pub(super) keys: FxHashMap<(Address, Text), (MessageId, Time)>,
+    /// The deliveries, by their entries, whose text is no whole: it is read with what came before.
+    pub(super) pieces: FxHashSet<At>,
     /// What the gateway meant for each address.
     pub(super) attempts: Streams,
     /// What stands at each address.
@@ -63,6 +66,7 @@ impl<'s> Places<'s> {
             threads: FxHashMap::default(),
             opened: Vec::new(),
             keys: FxHashMap::default(),
+            pieces: FxHashSet::default(),
             attempts: Streams::default(),
             posts: Streams::default(),
             posted: 0,

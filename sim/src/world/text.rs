@@ -111,6 +111,11 @@ pub(super) fn markers_in_value(value: &Value, found: &mut Vec<Marker>) {
     }
 }
 
+/// Whether a text has markers, and all of them whole: what others wrote there means nothing to it.
+pub(super) fn is_whole(scan: &Scan) -> bool {
+    scan.opens && !scan.dangles && !scan.begins_inside
+}
+
 /// The pieces that go to each address, read as one stream.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
@@ -125,14 +130,14 @@ struct Stream {
 }
 
 impl Streams {
-    /// The markers that the next piece to an address completes.
-    pub(super) fn markers(&mut self, to: &Address, piece: &Text) -> Vec<Marker> {
+    /// The markers that the next piece to an address completes, by what was read in it.
+    pub(super) fn markers(&mut self, to: &Address, piece: &Text, scan: Scan) -> Vec<Marker> {
         let Scan {
             markers,
             opens,
             dangles,
             begins_inside,
-        } = Scan::of(piece);
+        } = scan;
         if !dangles && !begins_inside {
             if !opens && let Some(stream) = self.by_address.get_mut(to) {
                 // It may be the middle of a marker that is longer than any piece.
@@ -183,7 +188,7 @@ mod tests {
             thread: None,
         };
         let mut streams = Streams::default();
-        let mut read = |piece: &str| streams.markers(&to, &piece.into());
+        let mut read = |piece: &str| streams.markers(&to, &piece.into(), Scan::of(piece));
         assert_eq!(read("one ⟦r"), []);
         let both = ["r1", "r2"].map(Marker::from);
         assert_eq!(read("1⟧ two ⟦r2⟧ ⟦r"), both);
