@@ -20,6 +20,7 @@ pub mod record;
 pub mod rule;
 pub mod scenario;
 pub mod schema;
+pub mod silence;
 pub mod stimulus;
 pub mod time;
 pub mod trace;

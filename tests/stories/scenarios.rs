@@ -233,7 +233,8 @@ fn part() -> BoxedStrategy<Verb> {
             outcome,
             text,
             length,
-            agent
+            agent,
+            again: false
         }),
         (name(), words()).prop_map(|(run, text)| Verb::Posts { run, text }),
         runs.prop_map(|(text, name, agent)| Verb::Runs {

@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use moorline_spec::gateway::Gateway;
 use moorline_spec::profile::Profile;
 
-use crate::reference::{BindingDecisions, Decisions, NestingDecisions, Reference};
+use crate::reference::{BindingDecisions, Decisions, NestingDecisions, Reference, RelayDecisions};
 
 pub use wrap::{Meddler, Wrapped};
 
@@ -82,9 +82,24 @@ impl<D: NestingDecisions> Decisions for Nests<D> {
     }
 }
 
+/// Decisions that are right, but for those about relays.
+#[derive(Default)]
+struct Relays<D>(D);
+
+impl<D: RelayDecisions> Decisions for Relays<D> {
+    fn of_relays(&self) -> &dyn RelayDecisions {
+        &self.0
+    }
+}
+
 /// The reference with decisions of its own about nesting, stops and restarts.
 fn nesting<D: NestingDecisions + Default + 'static>(profile: &Profile) -> InProcess {
     deciding::<Nests<D>>(profile)
+}
+
+/// The reference with decisions of its own about relays.
+fn relaying<D: RelayDecisions + Default + 'static>(profile: &Profile) -> InProcess {
+    deciding::<Relays<D>>(profile)
 }
 
 /// The reference with a meddler between it and the world.

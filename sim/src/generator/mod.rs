@@ -319,6 +319,7 @@ impl Maker {
             text,
             length,
             agent,
+            again: false,
         }
     }
 

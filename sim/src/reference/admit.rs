@@ -452,9 +452,10 @@ impl Reference {
         let mut sessions = self.state.sessions.values();
         let found = sessions.find(|session| {
             let child = session.child.as_ref();
-            let own = child
-                .is_some_and(|child| child.parent == *requester && child.runtime == Runtime::Acp);
-            own && !session.ghost && keys::session_id(session.id).as_str() == id
+            let acp = child.is_some_and(|child| child.runtime == Runtime::Acp);
+            let own = child.is_some_and(|child| child.parent == *requester);
+            let may = self.decisions.of_relays().may_resume(own);
+            acp && may && !session.ghost && keys::session_id(session.id).as_str() == id
         });
         match found {
             Some(session) => Ok(Some(session.key.clone())),

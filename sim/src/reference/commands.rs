@@ -231,7 +231,7 @@ impl Reference {
             return Some(why);
         }
         let key = self.focus_target(name);
-        let Some(key) = key.filter(|key| self.state.session(key).is_some()) else {
+        let Some(key) = key.filter(|key| self.may_focus(key, inbound)) else {
             return Some(format!("Unable to resolve focus target: {name}"));
         };
         if let Some(number) = self.bound_here(&inbound.at)
@@ -250,6 +250,18 @@ impl Reference {
         let number = self.bind(at, key.clone(), Some(inbound.from.clone()), None);
         self.introduce(number);
         Some(format!("✅ bound this conversation to {key}"))
+    }
+
+    /// Whether a conversation may be bound to a session: one that was spawned, or that of the
+    /// conversation itself. Nobody gets at what another one says by naming it.
+    fn may_focus(&self, key: &SessionKey, inbound: &Inbound) -> bool {
+        let Some(session) = self.state.session(key) else {
+            return false;
+        };
+        let own = session.route.as_ref() == Some(&inbound.at.without_thread())
+            || session.route.as_ref() == Some(&inbound.at);
+        let relays = self.decisions.of_relays();
+        relays.may_focus(session.child.is_some(), own)
     }
 
     fn focus_target(&self, name: &str) -> Option<SessionKey> {

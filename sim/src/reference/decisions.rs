@@ -1,7 +1,7 @@
 //! Every decision that a bug can get wrong, as one small pure function with the right answer as its
 //! default. A broken gateway overrides one of them.
 
-use moorline_spec::address::{Address, Origin, Place};
+use moorline_spec::address::{Address, Origin};
 use moorline_spec::calendar::Calendar;
 use moorline_spec::channel::{Placement, TextLimit, Threading};
 use moorline_spec::config::{Layer, Limits};
@@ -12,12 +12,13 @@ use moorline_spec::profile::{
     AcpLimits, AfterUnknown, BusyRequester, CompletionTo, ConcurrencyOf, MaxAgeFrom, NoReply,
     OwnAgent, Permission, ProactiveTo, ResetAnchor, ResetRequester,
 };
-use moorline_spec::stimulus::{Author, Outcome, ThreadState};
+use moorline_spec::stimulus::{Outcome, ThreadState};
 use moorline_spec::time::{Span, Time};
 
 use super::keys;
 use super::of_bindings::{BindingDecisions, RightBindings};
 use super::of_nesting::{NestingDecisions, RightNesting};
+use super::of_relays::{RelayDecisions, RightRelays};
 
 pub use super::questions::*;
 
@@ -46,20 +47,7 @@ pub trait Decisions {
 
     /// Whether a message is for the gateway; else why not.
     fn hears(&self, message: &Hearing) -> Result<(), &'static str> {
-        match message.author {
-            Author::Own => return Err("the gateway's own message"),
-            Author::Bot if !message.hears_bots => return Err("written by a bot"),
-            Author::Bot if message.notice => return Err("a gateway's notice"),
-            Author::Webhook => return Err("written by a webhook"),
-            Author::Person | Author::Bot => (),
-        }
-        // Only in a thread of its own is everything said to the bound session.
-        let own_thread = message.bound && message.kind == Place::Thread;
-        let gated = message.needs_mention && message.kind != Place::Direct && !own_thread;
-        if gated && !message.mentioned {
-            return Err("does not mention the gateway");
-        }
-        Ok(())
+        super::ingress::hears(message)
     }
 
     /// Which of the layers that say how a setting stands decides; the strongest is first.
@@ -386,6 +374,11 @@ pub trait Decisions {
     /// What is decided about nesting, stops and restarts.
     fn of_nesting(&self) -> &dyn NestingDecisions {
         &RightNesting
+    }
+
+    /// What is decided about relays.
+    fn of_relays(&self) -> &dyn RelayDecisions {
+        &RightRelays
     }
 
     /// When a binding lapses, and why. At a tie idle is the reason.

@@ -1,6 +1,6 @@
 //! What comes in: messages, and turns that the clockwork asks for.
 
-use moorline_spec::address::{Address, Origin};
+use moorline_spec::address::{Address, Origin, Place};
 use moorline_spec::effect::{Drop, Effect, UnboundBecause};
 use moorline_spec::id::{SessionKey, Text};
 use moorline_spec::stimulus::{Author, Inbound, InternalTurn};
@@ -10,6 +10,24 @@ use super::journal::Dirty;
 use super::of_bindings::{Dead, Elsewhere};
 use super::state::{Message, Run, Seen, Turn};
 use super::{Reference, keys};
+
+/// Whether a message is for the gateway; else why not.
+pub(super) fn hears(message: &Hearing) -> Result<(), &'static str> {
+    match message.author {
+        Author::Own => return Err("the gateway's own message"),
+        Author::Bot if !message.hears_bots => return Err("written by a bot"),
+        Author::Bot if message.notice => return Err("a gateway's notice"),
+        Author::Webhook => return Err("written by a webhook"),
+        Author::Person | Author::Bot => (),
+    }
+    // Only in a thread of its own is everything said to the bound session.
+    let own_thread = message.bound && message.kind == Place::Thread;
+    let gated = message.needs_mention && message.kind != Place::Direct && !own_thread;
+    if gated && !message.mentioned {
+        return Err("does not mention the gateway");
+    }
+    Ok(())
+}
 
 impl Reference {
     pub(super) fn on_inbound(&mut self, inbound: &Inbound) {

@@ -10,6 +10,7 @@ use moorline_spec::record::{Record, Written};
 use moorline_spec::time::Time;
 use serde::{Deserialize, Serialize};
 
+use super::given_up::GivenUp;
 use super::record;
 use super::state::{Binding, Debt, Failure, Post, Progress, Run, Seen, Session, State, Turn};
 use super::transcript::Line;
@@ -30,6 +31,7 @@ pub(super) enum Dirty {
     Seen(Box<Seen>),
     Unseen(Box<Seen>),
     Failure(RunId),
+    GivenUp(u64),
 }
 
 /// What a record says of one thing. What is large is behind a pointer: there are many records.
@@ -54,6 +56,8 @@ enum Change {
     Seen(Box<Seen>),
     Unseen(Box<Seen>),
     Failure(Box<Failure>),
+    GivenUp(Box<GivenUp>),
+    TakenUp(u64),
 }
 
 /// Everything that one record says. It is text once somebody reads it.
@@ -145,6 +149,10 @@ fn change(dirty: Dirty, state: &State) -> Option<Change> {
         }
         Dirty::Seen(seen) => Change::Seen(seen),
         Dirty::Unseen(seen) => Change::Unseen(seen),
+        Dirty::GivenUp(number) => match state.given_up.get(&number) {
+            Some(given_up) => Change::GivenUp(Box::new(given_up.clone())),
+            None => Change::TakenUp(number),
+        },
         Dirty::Failure(run) => {
             let mut latest = state.failures.iter().rev();
             let failure = latest.find(|failure| failure.run == run)?;
@@ -250,6 +258,12 @@ fn apply(state: &mut State, change: Change) {
         // It stands in a second record where it was told of again.
         Change::Failure(failure) if state.failures.contains(&failure) => (),
         Change::Failure(failure) => state.failures.push_back(*failure),
+        Change::GivenUp(given_up) => drop(state.given_up.insert(given_up.run, *given_up)),
+        Change::TakenUp(number) => {
+            state.given_up.remove(&number);
+            let id = super::keys::run_id(number);
+            state.failures.retain(|failure| failure.run != id);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use moorline_spec::channel::{TextLimit, TextUnit};
 use moorline_spec::config::DmScope;
 use moorline_spec::id::{AgentId, RunId, SessionId, SessionKey, Text};
 use moorline_spec::key::{decoded, opaque, segment};
+pub(super) use moorline_spec::silence::is_silent;
 use smol_str::SmolStrBuilder;
 
 use super::decisions::{Runtime, Speaking};
@@ -191,26 +192,6 @@ pub(super) fn words(text: &str) -> Text {
     }
     plain.push_str(rest);
     Text::from(plain.trim())
-}
-
-/// Whether a text is one of the words by which an agent says that it says nothing.
-pub(super) fn is_silent(text: &str) -> bool {
-    if text.len() > 2_000 {
-        return false;
-    }
-    // What is said begins with the first letter of a token, or has a marker before that.
-    let begins = text.trim_start().as_bytes().first();
-    if begins.is_some_and(|first| !matches!(first, b'N' | b'A' | b'R' | 0xE2)) {
-        return false;
-    }
-    // All tokens have an underscore, and few texts have.
-    if !text.as_bytes().contains(&b'_') {
-        return text.trim().is_empty();
-    }
-    matches!(
-        words(text).as_str(),
-        "NO_REPLY" | "ANNOUNCE_SKIP" | "REPLY_SKIP"
-    )
 }
 
 #[cfg(test)]

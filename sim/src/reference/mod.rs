@@ -11,6 +11,7 @@ mod cancel;
 mod commands;
 mod decisions;
 mod exchange;
+mod given_up;
 mod ingress;
 mod journal;
 mod keys;
@@ -23,6 +24,7 @@ mod naming;
 mod nested;
 mod of_bindings;
 mod of_nesting;
+mod of_relays;
 mod outbox;
 mod patch;
 mod questions;
@@ -79,6 +81,7 @@ pub use of_bindings::{BindingDecisions, Commanded, Dead, Elsewhere, Obeys, Right
 pub use of_nesting::{
     Beneath, Ended, NestingDecisions, Requester, RightNesting, WhenBelow, Yielded,
 };
+pub use of_relays::{RelayDecisions, RightRelays, Told, Unplaced};
 use state::State;
 
 /// A gateway in memory.

@@ -8,6 +8,7 @@ use moorline_spec::stimulus::{Delivered, Receipt};
 use moorline_spec::time::{Span, Time};
 
 use super::decisions::{Again, Doubt, Traffic};
+use super::given_up::GivenUp;
 use super::journal::Dirty;
 use super::state::{Failure, Post, Purpose, Standing, Timer};
 use super::{Reference, keys};
@@ -270,6 +271,17 @@ impl Reference {
                 self.report_failure(resumed, Some(post.to.clone()), why);
             }
             self.report_failure(run, Some(post.to.clone()), why);
+            let owed = debt.and_then(|debt| self.state.debts.get(&debt)).cloned();
+            let session = match &post.purpose {
+                Purpose::Output(key) => Some(key.clone()),
+                Purpose::Completion(_) | Purpose::Notice => None,
+            };
+            self.keep_given_up(GivenUp {
+                run,
+                session,
+                debt: owed,
+                post: Some(Post::clone(&post)),
+            });
         }
         if let Some(debt) = debt {
             self.settle(debt);

@@ -10,7 +10,9 @@ use moorline_spec::stimulus::{Outcome, Steered, Steering};
 use serde_json::json;
 
 use super::decisions::{Asker, Audience, Busy, Handing, Mode, Next, Untold, WhenBusy};
+use super::given_up::GivenUp;
 use super::journal::Dirty;
+use super::of_relays::{Told, Unplaced};
 use super::state::{Debt, Owed, Progress, Purpose, Run, Standing, Steer, Turn};
 use super::{Reference, keys};
 
@@ -67,16 +69,21 @@ impl Reference {
         let Some(debt) = self.state.debts.get(&number) else {
             return;
         };
-        let silent = debt.outcome == Outcome::Ok && keys::is_silent(&debt.text);
+        let relays = self.decisions.of_relays();
+        let ok = debt.outcome == Outcome::Ok;
+        let silent = ok && relays.is_silent(&debt.text);
         let tells = !silent
             || self.is_awaited(debt)
             || self.decisions.tells_of_silence(self.dials.no_reply);
+        let skips = ok && debt.what != Owed::Reply && relays.skips(&debt.text);
+        let audience = relays.audience(debt.audience);
+        let posts_too = relays.posts_too(debt.audience) && ok && !silent;
         let late = debt.what == Owed::Reply;
         let over = Self::ends_exchange(debt) || late && !self.decisions.keeps_late_replies();
-        if !debt.is_expected() || !tells || over {
+        if audience == Audience::Nobody || !tells || skips || over {
             return self.settle(number);
         }
-        if debt.audience == Audience::Origin {
+        if audience == Audience::Origin {
             return self.tell_origin(number, None);
         }
         if self.inherit(number) {
@@ -90,6 +97,9 @@ impl Reference {
         };
         let requester = debt.requester.clone();
         let incarnation = debt.incarnation;
+        if posts_too {
+            self.post_beside(number);
+        }
         let next = match self.state.session(&requester) {
             Some(session) if session.incarnation == incarnation => Next::Turn,
             Some(_) => self.decisions.after_reset(self.dials.reset_requester),
@@ -106,11 +116,42 @@ impl Reference {
         }
     }
 
+    /// A child's own words go to the conversation, whoever speaks of them there beside it.
+    fn post_beside(&mut self, number: u64) {
+        let Some(debt) = self.state.debts.get(&number) else {
+            return;
+        };
+        if let Some(to) = self.relay_target(debt) {
+            let stem = Text::from(format!("{}.beside", keys::run_id(number)));
+            let text = debt.text.clone();
+            self.post(&to, text, stem, None, Purpose::Notice);
+        }
+    }
+
+    /// The session that is told.
+    fn told_session(&self, debt: &Debt) -> SessionKey {
+        let requester = &debt.requester;
+        let session = self.state.session(requester);
+        let above = session.and_then(|session| session.child.as_ref());
+        let active = || {
+            let spoken = self.state.sessions.values();
+            let spoken = spoken.filter(|session| session.route.is_some() && !session.ghost);
+            let active = spoken.max_by_key(|session| (session.interacted_at, session.id));
+            active.map(|session| session.key.clone())
+        };
+        self.decisions.of_relays().told(&Told {
+            requester,
+            above: above.map(|child| &child.parent),
+            active: &active,
+            busy: session.is_some_and(|session| session.current.is_some()),
+        })
+    }
+
     fn tell_requester(&mut self, number: u64) {
         let Some(debt) = self.state.debts.get(&number) else {
             return;
         };
-        let requester = debt.requester.clone();
+        let requester = self.told_session(debt);
         let current = self
             .state
             .sessions
@@ -162,7 +203,7 @@ impl Reference {
             return;
         };
         let input = words_of(debt);
-        let requester = debt.requester.clone();
+        let requester = self.told_session(debt);
         let person = debt
             .origin
             .as_ref()
@@ -184,9 +225,18 @@ impl Reference {
 
     pub(super) fn relay_target(&self, debt: &Debt) -> Option<Address> {
         let session = self.state.sessions.get(&debt.requester);
-        self.decisions.relay_target(&Asker {
+        let last_route = session.and_then(|session| session.route.as_ref());
+        let target = self.decisions.relay_target(&Asker {
             origin: debt.origin.as_ref().map(|origin| &origin.address),
-            last_route: session.and_then(|session| session.route.as_ref()),
+            last_route,
+        });
+        target.or_else(|| {
+            let mut routes = self.state.sessions.values();
+            let anywhere = routes.find_map(|session| session.route.as_ref());
+            self.decisions.of_relays().unplaced(&Unplaced {
+                last_route,
+                anywhere,
+            })
         })
     }
 
@@ -218,6 +268,9 @@ impl Reference {
                     self.dirty(Dirty::Run(steer.run));
                 }
                 self.handed(steer.debt, Handing::SteerTaken);
+                if self.decisions.of_relays().tells_beside_steering() {
+                    self.tell_by_turn(steer.debt);
+                }
             }
             (Steering::Taken, Some(outcome)) => self.telling_ended(steer.debt, Some(outcome), ""),
             (Steering::Refused, _) => match self.decisions.after_refused_steer() {
@@ -284,7 +337,9 @@ impl Reference {
             return self.fail_debt(number, "nobody knows where it belongs");
         };
         let ok = debt.outcome == Outcome::Ok && !keys::is_silent(&debt.text);
-        let said = debt.said.as_ref().filter(|said| ok && said.to == to);
+        let knows = self.decisions.of_relays().knows_what_was_said();
+        let said = debt.said.as_ref();
+        let said = said.filter(|said| ok && knows && said.to == to);
         if let Some(said) = said
             && debt.text.len() == said.length
         {
@@ -328,6 +383,13 @@ impl Reference {
             .and_then(|debt| debt.origin.as_ref());
         let address = address.map(|origin| origin.address.clone());
         self.report_failure(number, address, why);
+        let debt = self.state.debts.get(&number).cloned();
+        self.keep_given_up(GivenUp {
+            run: number,
+            session: None,
+            debt,
+            post: None,
+        });
         self.settle(number);
     }
 

@@ -303,9 +303,12 @@ impl Reference {
     }
 
     fn recover_post(&mut self, number: u64) {
-        let Some(post) = self.state.posts.get(&number) else {
+        let Some(post) = self.state.posts.get_mut(&number) else {
             return;
         };
+        if !self.decisions.of_relays().resumes_pieces() {
+            (post.sent, post.piece) = (0, 0);
+        }
         match (&post.delivery, post.retry_at) {
             (_, Some(at)) => {
                 let at = at.max(self.now);

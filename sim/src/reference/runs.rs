@@ -5,6 +5,7 @@ use std::sync::Arc;
 use moorline_spec::address::Address;
 use moorline_spec::effect::{CancelRun, Effect, Memory, StartRun};
 use moorline_spec::id::{SessionKey, Text};
+use moorline_spec::profile::ResetRequester;
 use moorline_spec::stimulus::{Outcome, RunEnded, RunProgress, RunStarted, Start};
 use moorline_spec::time::Span;
 use serde_json::json;
@@ -53,9 +54,42 @@ impl Reference {
                 session.queue.remove(next);
                 session.current = Some(number);
             }
+            if self.is_of_before(key, number) {
+                continue;
+            }
             self.collect(key, number);
             self.begin(number);
         }
+    }
+
+    /// Whether a turn that waited was to tell what its session, which began anew meanwhile, never
+    /// asked for. Somebody is still to hear it.
+    fn is_of_before(&mut self, key: &SessionKey, number: u64) -> bool {
+        let (Some(session), Some(run)) =
+            (self.state.sessions.get(key), self.state.runs.get(&number))
+        else {
+            return false;
+        };
+        let Turn::Telling(debts) = &run.turn else {
+            return false;
+        };
+        let (debts, incarnation) = (debts.clone(), session.incarnation);
+        let of_now = |debt: &u64| {
+            let debt = self.state.debts.get(debt);
+            debt.is_none_or(|debt| debt.incarnation == incarnation || debt.requester != *key)
+        };
+        let same = debts.iter().all(of_now);
+        let new = self.dials.reset_requester == ResetRequester::NewIncarnation;
+        if new || self.decisions.of_relays().still_meant(same) {
+            return false;
+        }
+        self.state.runs.remove(&number);
+        self.dirty(Dirty::Run(number));
+        if let Some(session) = self.state.sessions.get_mut(key) {
+            session.current = None;
+        }
+        self.hand_again(&debts);
+        true
     }
 
     fn begin(&mut self, number: u64) {
@@ -318,14 +352,15 @@ impl Reference {
 
     pub(super) fn on_run_ended(&mut self, ended: &RunEnded) {
         let number = keys::run_number(&ended.run).unwrap_or_default();
+        let text = self.decisions.of_relays().spoken(&ended.text);
         match self.state.runs.get(&number).map(|run| run.state) {
             Some(Progress::Cancelled(outcome)) => self.end(number, outcome, "".into()),
             Some(Progress::Starting) => {
                 // The end came before the news that it runs.
                 self.runs_now(number);
-                self.end(number, ended.outcome, ended.text.clone());
+                self.end(number, ended.outcome, text);
             }
-            Some(Progress::Running) => self.end(number, ended.outcome, ended.text.clone()),
+            Some(Progress::Running) => self.end(number, ended.outcome, text),
             Some(Progress::Queued) | None => (),
         }
     }
@@ -370,7 +405,7 @@ impl Reference {
     pub(super) fn conclude(&mut self, run: &Run, outcome: Outcome, text: Text) {
         let number = run.number;
         self.note_line(&run.key, By::Assistant, &text);
-        let says = outcome == Outcome::Ok && !keys::is_silent(&text);
+        let says = outcome == Outcome::Ok && !self.decisions.of_relays().is_silent(&text);
         // What a child says as it yields is not its end.
         let child = matches!(run.turn, Turn::Child { .. });
         let paused = child && run.yielded && outcome == Outcome::Ok;
@@ -433,19 +468,21 @@ impl Reference {
         let Some(run) = self.state.runs.get_mut(&number) else {
             return;
         };
-        if !run.is_live() || keys::is_silent(&progress.text) {
+        let relays = self.decisions.of_relays();
+        if !run.is_live() || relays.is_silent(&progress.text) {
             return;
         }
+        let text = relays.spoken(&progress.text);
         run.words += 1;
         let Some(run) = self.state.runs.share(&number) else {
             return;
         };
-        self.stream(&run, &progress.text);
-        self.note_line(&run.key, By::Assistant, &progress.text);
+        self.stream(&run, &text);
+        self.note_line(&run.key, By::Assistant, &text);
         if let Some(to) = self.answers_to(&run) {
             let stem = Text::from(format!("{}.{}", keys::run_id(number), run.words));
             let purpose = Purpose::Output(run.key.clone());
-            self.post(&to, progress.text.clone(), stem, Some(number), purpose);
+            self.post(&to, text, stem, Some(number), purpose);
         }
     }
 

@@ -177,7 +177,7 @@ impl Reference {
     }
 
     /// What a turn was to tell that came to nothing is owed again.
-    fn hand_again(&mut self, debts: &[u64]) {
+    pub(super) fn hand_again(&mut self, debts: &[u64]) {
         for &number in debts {
             if let Some(debt) = self.state.debts.get_mut(&number) {
                 debt.state = Standing::Below;

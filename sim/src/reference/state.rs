@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::decisions::{Audience, Mode, Runtime, Times};
+use super::given_up::GivenUp;
 use super::nested::Nesting;
 use super::shelf::Shelf;
 use super::transcript::Line;
@@ -451,6 +452,7 @@ pub(super) struct State {
     pub seen: FxHashSet<Seen>,
     pub seen_order: VecDeque<Seen>,
     pub failures: VecDeque<Failure>,
+    pub given_up: BTreeMap<u64, GivenUp>,
     pub timers: BTreeSet<(Time, Timer)>,
     pub deliveries: FxHashMap<DeliveryId, u64>,
     pub openings: FxHashMap<RequestId, Opening>,

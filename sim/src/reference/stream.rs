@@ -15,6 +15,11 @@ impl Reference {
             return;
         };
         let requester = debt.requester.clone();
+        let busy = self.state.session(&requester);
+        let busy = busy.is_some_and(|session| session.current.is_some());
+        if !self.decisions.of_relays().streams(busy) {
+            return;
+        }
         let session = self.state.session(&requester);
         if session.is_none_or(|session| session.incarnation != debt.incarnation) {
             return;

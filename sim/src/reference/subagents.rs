@@ -39,7 +39,8 @@ impl Reference {
         match call.params["action"].as_str().unwrap_or("list") {
             "list" => {
                 let runs = self.runs_below(caller);
-                let failures = self.state.failures.iter();
+                let lists = self.decisions.of_relays().lists_failures();
+                let failures = self.state.failures.iter().filter(|_| lists);
                 let failed: Vec<Value> = failures
                     .map(|failure| json!({"runId": failure.run, "why": failure.why}))
                     .collect();
@@ -47,8 +48,10 @@ impl Reference {
             }
             "kill" => self.kill_call(id, caller, &call.params),
             "steer" => self.steer_call(id, caller, &call.params),
+            "retry" => self.take_up_call(id, caller, &call.params, true),
+            "dismiss" => self.take_up_call(id, caller, &call.params, false),
             other => {
-                let known = "there is list, kill and steer";
+                let known = "there is list, kill, steer, retry and dismiss";
                 self.refuse(id, format!("subagents has no action {other:?}; {known}"));
             }
         }

@@ -325,12 +325,23 @@ impl<'s> World<'s> {
                 return;
             }
         }
-        let said = self.speak(run, words, length, true);
         let named = self.runs[run].name;
         self.runs[run].state = State::Over;
         if self.names.at(named).given_to.as_ref() == Some(&self.runs[run].key) {
             self.names.at(named).stays = false;
         }
+        self.tell_end(run, outcome, words, length);
+    }
+
+    /// The news that a run is over.
+    pub(super) fn tell_end(
+        &mut self,
+        run: RunIndex,
+        outcome: Outcome,
+        words: &str,
+        length: Option<usize>,
+    ) {
+        let said = self.speak(run, words, length, true);
         let ended = RunEnded {
             run: self.runs[run].id.clone(),
             outcome,
@@ -464,6 +475,19 @@ impl<'s> World<'s> {
         if self.runs[run].state.is_alive() || self.runs[run].state == State::Absent {
             self.end_run(run, Outcome::Killed, "", None);
         }
+    }
+
+    /// The run of a name that was over last.
+    pub(super) fn over(&self, name: &str) -> Option<RunIndex> {
+        let index = self.names.index(name)?;
+        let over =
+            |&run: &RunIndex| self.runs[run].name == index && self.runs[run].state == State::Over;
+        let key = self
+            .names
+            .get(name)
+            .and_then(|named| named.given_to.as_ref());
+        let own = |&run: &RunIndex| Some(&self.runs[run].key) == key;
+        (0..self.runs.len()).rev().filter(over).find(own)
     }
 
     /// The run that a step means by a name: of the session that was first given the name, else any.

@@ -1,6 +1,6 @@
 //! Calls that agents, the administrator and plugins make.
 
-use moorline_spec::effect::{Answer, Effect};
+use moorline_spec::effect::{Answer, Effect, Report};
 use moorline_spec::id::{CallId, Marker, SessionKey};
 use moorline_spec::scenario::{MethodCall, SendText, SendTo, SessionRef, Spawn};
 use moorline_spec::stimulus::{Call, Caller, Stimulus};
@@ -113,13 +113,22 @@ impl World<'_> {
         true
     }
 
-    /// `"$r1"` stands for the session key of the run so named, `"$r1.sessionId"` for its id.
+    /// `"$r1"` stands for the session key of the run so named, `"$r1.sessionId"` for its id,
+    /// `"$r1.runId"` for the id of the run of that name whose failure was reported last, else of the
+    /// one that was over last.
     fn fill_in(&self, value: &mut Value, missing: &mut Option<String>) {
         match value {
             Value::String(text) => {
                 let Some(name) = text.strip_prefix('$') else {
                     return;
                 };
+                if let Some(name) = name.strip_suffix(".runId") {
+                    match self.run_id(name) {
+                        Some(found) => *text = found,
+                        None => *missing = Some(name.to_owned()),
+                    }
+                    return;
+                }
                 let (name, wants_id) = match name.strip_suffix(".sessionId") {
                     Some(name) => (name, true),
                     None => (name, false),
@@ -146,6 +155,21 @@ impl World<'_> {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => (),
         }
+    }
+
+    /// The id of a run by its name.
+    fn run_id(&self, name: &str) -> Option<String> {
+        let index = self.names.index(name)?;
+        let mut entries = self.trace.entries.iter().rev();
+        let failed = entries.find_map(|entry| match &entry.what {
+            What::Effect(Effect::Report(Report::Failed { run, .. })) => {
+                let known = self.run_ids.get(run).copied();
+                let own = known.is_some_and(|known| self.runs[known].name == index);
+                own.then(|| run.as_str().to_owned())
+            }
+            What::Effect(_) | What::Stimulus(_) | What::World(_) => None,
+        });
+        failed.or_else(|| Some(self.runs[self.over(name)?].id.as_str().to_owned()))
     }
 
     /// The id under which the last run of a session was asked for.

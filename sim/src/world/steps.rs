@@ -64,8 +64,12 @@ impl<'s> World<'s> {
                 text,
                 length,
                 agent,
+                again,
             } => {
                 let words = text.as_deref().unwrap_or(outcome.as_str());
+                if *again {
+                    return self.ends_again(run, *outcome, words);
+                }
                 self.ends(run, *outcome, words, *length, agent.as_deref());
             }
             Verb::Posts { run, text } => match self.going(run) {
@@ -223,6 +227,14 @@ impl<'s> World<'s> {
                 of: run,
                 script,
             });
+        }
+    }
+
+    /// A run that is over is said to end once more.
+    fn ends_again(&mut self, name: &str, outcome: Outcome, words: &str) {
+        match self.over(name) {
+            Some(run) if self.down.is_none() => self.tell_end(run, outcome, words, None),
+            Some(_) | None => self.note(format!("{name} is not over, and does not end again")),
         }
     }
 

@@ -64,7 +64,8 @@ impl Facts {
             None => {
                 let key = SessionKey::from(name);
                 match self.sessions.get(&key) {
-                    Some(session) if session.uncertain => Target::Unsure,
+                    // Whether it belongs to another conversation is the gateway's to say.
+                    Some(session) if session.uncertain || !session.is_child => Target::Unsure,
                     Some(_) if known(&key) => Target::Session(key),
                     Some(_) => Target::Unsure,
                     // A key may be spelt in more than one way, and a session have more than one name.

@@ -4,6 +4,7 @@
 //! stimuli, from effects as *attempts*, and from what the world saw; a gateway's reports of itself
 //! change nothing but the one thing they are: a visible failure.
 
+mod again;
 mod archive;
 mod below;
 mod binding;

@@ -8,6 +8,7 @@ use crate::address::Address;
 use crate::effect::Report;
 use crate::id::{CallId, Marker, RunId, SessionKey};
 use crate::profile::NoReply;
+use crate::silence;
 use crate::stimulus::{Caller, Outcome, RunEnded};
 use crate::time::Time;
 use crate::trace::Entry;
@@ -128,7 +129,11 @@ impl Facts {
         match &run.role {
             Role::Child(call) => {
                 self.note_cleanup(call, &run.key);
-                self.owe_completion(&ended.run, call, &run, outcome, since);
+                // It asked that nobody be told.
+                let skips = outcome == Outcome::Ok && silence::skips(&ended.text);
+                if !skips {
+                    self.owe_completion(&ended.run, call, &run, outcome, since);
+                }
                 // What a run said before it failed is no answer; its failure is told.
                 let unfit = silent || outcome != Outcome::Ok;
                 self.owe_bound_words(&ended.run, &run, unfit);

@@ -232,6 +232,7 @@ impl Facts {
         self.on_spawn_answered(&answer.call);
         self.note_label(&answer.call);
         self.on_send_answered(&answer.call);
+        self.note_retry(&answer.call);
     }
 
     pub(super) fn on_start_run(&mut self, start: &StartRun, entry: &Entry) {

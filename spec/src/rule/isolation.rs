@@ -1,5 +1,8 @@
 //! What must not reach whom.
 
+mod closed;
+mod forged;
+
 use super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::address::{Address, Place};
 use crate::effect::{Deliver, Effect};
@@ -40,6 +43,33 @@ pub(super) fn rules() -> Vec<Rule> {
                 })
             },
         ),
+        Rule {
+            dials: &["proactive_to"],
+            sees: &[Kind::StartRun, Kind::RunEnded, Kind::Receipt, Kind::Deliver],
+            ..rule(
+                "isolation.fail-closed",
+                "Where nobody knows the address of a text, or its address takes nothing, it goes \
+                 nowhere else: a missing or ambiguous address is a visible failure, never a guess.",
+                &["I-05", "MD-026", "MD-032", "R-45", "R-124"],
+                || Box::<closed::FailClosed>::default(),
+            )
+        },
+        Rule {
+            sees: &[
+                Kind::Call,
+                Kind::Answer,
+                Kind::Inbound,
+                Kind::StartRun,
+                Kind::Deliver,
+            ],
+            ..rule(
+                "isolation.forged",
+                "Nobody gets a completion, a binding or a memory by naming the id of another \
+                 conversation, session or run: what is not one's own is refused.",
+                &["I-05", "I-18", "R-126", "H-3"],
+                || Box::<forged::Forged>::default(),
+            )
+        },
     ]
 }
 

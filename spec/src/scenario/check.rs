@@ -272,9 +272,9 @@ impl<'a> Check<'a> {
                     self.place(format!("{at}/in"), place);
                 }
             }
-            Verb::Ends { run, .. } => {
+            Verb::Ends { run, again, .. } => {
                 self.name(format!("{at}/ends"), run);
-                if !self.runs_once.insert(run) {
+                if !again && !self.runs_once.insert(run) {
                     self.wrong(
                         format!("{at}/ends"),
                         format!("the run {run:?} was ended before"),

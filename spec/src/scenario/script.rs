@@ -115,7 +115,8 @@ pub struct MethodCall {
     /// The method.
     pub method: String,
     /// Its parameters. A text of the form `"$r1"` stands for the session key of the run so named, and
-    /// `"$r1.sessionId"` for the id of that session.
+    /// `"$r1.sessionId"` for the id of that session, and `"$r1.runId"` for the id of the run: of
+    /// those so named the one whose failure was reported last, else the one that was over last.
     #[serde(default)]
     pub params: Map<String, Value>,
 }

@@ -54,7 +54,7 @@ fn owed() -> Vec<Broken> {
             build: nesting::<RecoveredCounts>,
         },
         Broken {
-            id: "posts-die-with-the-process",
+            id: "texts-die-on-their-way",
             rule: "restart.converges",
             report: None,
             summary: "A text that was on its way when the gateway died is not sent again (W-10).",

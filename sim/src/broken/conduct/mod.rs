@@ -5,12 +5,17 @@ mod bound_commands;
 mod bound_ends;
 mod bound_life;
 mod bound_places;
+mod ends;
+mod forgeries;
 mod places;
+mod refusals;
 mod relays;
 mod repeats;
 mod routes;
+mod told;
+mod windows;
 
-use super::{Broken, binding, deciding, meddled};
+use super::{Broken, binding, deciding, meddled, relaying};
 
 pub(super) fn gateways() -> Vec<Broken> {
     let families = [
@@ -23,6 +28,11 @@ pub(super) fn gateways() -> Vec<Broken> {
         routes::gateways(),
         relays::gateways(),
         repeats::gateways(),
+        told::gateways(),
+        ends::gateways(),
+        refusals::gateways(),
+        windows::gateways(),
+        forgeries::gateways(),
     ];
     families.into_iter().flatten().collect()
 }

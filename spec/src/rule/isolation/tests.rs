@@ -143,3 +143,66 @@ fn an_account_does_not_speak_for_another() {
         .delivers("d1", "telegram:work/alice", "m1 m1.1");
     story.keeps("isolation.accounts");
 }
+
+#[test]
+fn what_nobody_asked_for_stands_nowhere() {
+    let mut story = Story::new();
+    story.calls(
+        "p1",
+        json!("plugin"),
+        "runtime.subagent.run",
+        json!({"sessionKey": "desk", "message": "p1"}),
+    );
+    story
+        .starts("a", "desk", "p1")
+        .has_child("r1", "a", "b", "child");
+    story
+        .ends("b", "ok", "r1.1", "r1")
+        .starts("c", "desk", "r1 r1.1");
+    story.ends("c", "ok", "r1.2", "r1 r1.1");
+    story.keeps("isolation.fail-closed");
+    story.delivers("d1", "telegram/alice", "r1 r1.1 r1.2");
+    story.breaks(
+        "isolation.fail-closed",
+        "delivery d1 takes ⟦r1.2⟧ to telegram/alice, and nobody",
+    );
+}
+
+#[test]
+fn what_is_refused_goes_nowhere_else() {
+    let mut story = Story::new();
+    story
+        .says("m1", "telegram/alice")
+        .starts("a", "main", "m1")
+        .ends("a", "ok", "m1.1", "m1");
+    story.delivers("d1", "telegram/alice", "m1 m1.1");
+    story.receipt("d1", json!({"refused": {"permanent": true}}));
+    story.keeps("isolation.fail-closed");
+    story.delivers("d2", "webchat/alice", "m1 m1.1");
+    story.breaks(
+        "isolation.fail-closed",
+        "to webchat/alice, after telegram/alice refused delivery d1",
+    );
+}
+
+#[test]
+fn a_run_that_is_named_is_not_had() {
+    let meddles = |result: serde_json::Value| {
+        let mut story = Story::new();
+        story
+            .says("m1", "telegram/alice")
+            .starts("a", "one", "m1")
+            .has_child("r1", "a", "b", "child");
+        story.says("m2", "telegram/bob").starts("c", "two", "m2");
+        story.calls(
+            "x",
+            json!({"run": "c"}),
+            "subagents",
+            json!({"action": "retry", "target": "b"}),
+        );
+        story.answers("x", result);
+        story
+    };
+    meddles(json!({"status": "error", "error": "no"})).keeps("isolation.forged");
+    meddles(json!({"status": "ok"})).breaks("isolation.forged", "retry of b, which is of child");
+}

@@ -86,6 +86,9 @@ pub(super) struct StepForm {
     /// Whether its author may give commands.
     #[serde(skip_serializing_if = "Option::is_none")]
     authorised: Option<bool>,
+    /// The run had ended before: the news of an end comes once more, with these words.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    again: bool,
     /// How a run ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<Outcome>,
@@ -180,6 +183,7 @@ impl StepForm {
                 text,
                 length,
                 agent,
+                again: std::mem::take(&mut self.again),
             });
         }
         if let Some(run) = self.posts.take() {
@@ -313,10 +317,11 @@ impl From<Verb> for StepForm {
                 text,
                 length,
                 agent,
+                again,
             } => {
                 (form.ends, form.text, form.length) = (Some(run), text, length);
                 form.outcome = (outcome != Outcome::Ok).then_some(outcome);
-                form.agent = agent;
+                (form.agent, form.again) = (agent, again);
             }
             Verb::Posts { run, text } => (form.posts, form.text) = (Some(run), Some(text)),
             Verb::Runs {

@@ -48,6 +48,8 @@ pub enum Verb {
         length: Option<usize>,
         /// What the agent does that is given them.
         agent: Option<Vec<Action>>,
+        /// Whether it had ended before, and the news of an end comes once more.
+        again: bool,
     },
     /// A run says something before its end.
     Posts {

@@ -1,0 +1,184 @@
+//! What comes of a refusal, and of a requester that began anew.
+
+use serde_json::{Value, json};
+
+use crate::story::Story;
+
+const ALICE: &str = "telegram/alice";
+
+/// The child of alice ended, and what its parent says to that is refused.
+fn refused(permanent: bool, retry_after: Value) -> Story {
+    let mut story = Story::new();
+    story.says("m1", ALICE).starts("a", "main", "m1");
+    story.has_child("r1", "a", "b", "child");
+    story
+        .ends("a", "ok", "m1.1", "m1")
+        .delivered("d0", ALICE, "m1 m1.1");
+    story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    story
+        .starts("c", "main", "r1 r1.1")
+        .ends("c", "ok", "r1.2", "r1 r1.1");
+    again(&mut story, "d1", permanent, retry_after);
+    story
+}
+
+fn again(story: &mut Story, id: &str, permanent: bool, retry_after: Value) {
+    story.delivers(id, ALICE, "r1 r1.1 r1.2");
+    let mut outcome = json!({"refused": {"permanent": permanent}});
+    if !retry_after.is_null() {
+        outcome["refused"]["retry_after"] = retry_after;
+    }
+    story.receipt(id, outcome);
+}
+
+fn fails(story: &mut Story, run: &str) {
+    story.asks(json!({"report": {"failed": {"run": run, "why": "refused"}}}));
+}
+
+#[test]
+fn what_is_refused_for_good_is_not_tried_again() {
+    let mut story = refused(true, Value::Null);
+    fails(&mut story, "c");
+    story
+        .keeps("relay.retry-classified")
+        .keeps("relay.gives-up-aloud");
+    let mut story = refused(true, Value::Null);
+    story.at_secs(60).delivers("d2", ALICE, "r1 r1.1 r1.2");
+    story.breaks(
+        "relay.retry-classified",
+        "though delivery d1 was refused for good",
+    );
+    let mut story = refused(true, Value::Null);
+    story.at_secs(60);
+    story.breaks(
+        "relay.gives-up-aloud",
+        "the last of 1 refusals was at 0:00:10.000",
+    );
+}
+
+#[test]
+fn pauses_grow_and_are_as_long_as_was_asked_for() {
+    let mut story = refused(false, Value::Null);
+    for (at, id) in [(15, "d2"), (20, "d3"), (25, "d4")] {
+        again(story.at_secs(at), id, false, Value::Null);
+    }
+    story.at_secs(30).delivers("d5", ALICE, "r1 r1.1 r1.2");
+    story.breaks(
+        "relay.retry-classified",
+        "5s after a refusal for now, as 4 times before",
+    );
+    let mut story = refused(false, Value::Null);
+    for (at, id) in [(15, "d2"), (30, "d3"), (75, "d4")] {
+        again(story.at_secs(at), id, false, Value::Null);
+    }
+    story.at_secs(210).delivered("d5", ALICE, "r1 r1.1 r1.2");
+    story.keeps("relay.retry-classified");
+    let mut story = refused(false, json!(120_000));
+    story.at_secs(129).delivers("d2", ALICE, "r1 r1.1 r1.2");
+    story.breaks(
+        "relay.retry-classified",
+        "1m59s after delivery d1 was refused for 2m",
+    );
+    let mut story = refused(false, json!(120_000));
+    story.at_secs(130).delivered("d2", ALICE, "r1 r1.1 r1.2");
+    story.keeps("relay.retry-classified");
+}
+
+#[test]
+fn a_bound_is_kept_on_both_sides() {
+    let mut story = refused(false, Value::Null);
+    story.at_secs(20);
+    fails(&mut story, "c");
+    story.breaks(
+        "relay.retry-classified",
+        "is given up 10s after the first of 1 attempts",
+    );
+    let mut story = refused(false, Value::Null);
+    story.at_secs(10 + 30 * 60);
+    fails(&mut story, "c");
+    story.keeps("relay.retry-classified");
+    let mut story = refused(false, Value::Null);
+    story
+        .at_secs(10 + 36 * 60)
+        .delivers("d2", ALICE, "r1 r1.1 r1.2");
+    story.does_not_test("relay.retry-classified");
+    let mut story = refused(false, Value::Null);
+    story
+        .at_secs(11 + 36 * 60)
+        .delivers("d2", ALICE, "r1 r1.1 r1.2");
+    story.breaks("relay.retry-classified", "36m1s after the first attempt");
+}
+
+#[test]
+fn what_was_given_up_is_listed_retried_and_dismissed() {
+    let call = |story: &mut Story, id: &str, action: &str, result: Value| {
+        let params = json!({"action": action, "target": "c"});
+        story
+            .calls(id, json!("admin"), "subagents", params)
+            .answers(id, result);
+    };
+    let mut story = refused(true, Value::Null);
+    fails(&mut story, "c");
+    let failed = json!({"status": "ok", "failed": [{"runId": "c"}]});
+    call(&mut story, "x1", "list", failed.clone());
+    story.keeps("relay.gives-up-aloud");
+    call(&mut story, "x2", "retry", json!({"status": "ok"}));
+    story.breaks(
+        "relay.gives-up-aloud",
+        "another try of run c was asked for, and none is made",
+    );
+    story.delivered("d2", ALICE, "r1 r1.1 r1.2");
+    story
+        .keeps("relay.gives-up-aloud")
+        .keeps("relay.retry-classified");
+    let mut story = refused(true, Value::Null);
+    fails(&mut story, "c");
+    call(&mut story, "x1", "dismiss", json!({"status": "ok"}));
+    call(&mut story, "x2", "list", failed);
+    story.breaks(
+        "relay.gives-up-aloud",
+        "lists the failure of run c, which was dismissed",
+    );
+    let mut story = refused(true, Value::Null);
+    fails(&mut story, "c");
+    call(&mut story, "x1", "list", json!({"status": "ok"}));
+    story.breaks("relay.gives-up-aloud", "lists no failure of run c");
+}
+
+fn anew(dial: &str) -> Story {
+    let mut story = Story::with(json!({ "reset_requester": dial }), json!({}));
+    story.says("m1", ALICE).starts("a", "main", "m1");
+    story.has_child("r1", "a", "b", "child");
+    story
+        .ends("a", "ok", "m1.1", "m1")
+        .delivered("d0", ALICE, "m1 m1.1");
+    story.at_secs(5).says_text("m2", ALICE, "/new hello");
+    story.starts_with("n", "main", "fresh", "m2", Value::Null);
+    story
+        .ends("n", "ok", "m2.1", "m2")
+        .delivered("d1", ALICE, "m2 m2.1");
+    story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    story
+}
+
+#[test]
+fn who_began_anew_is_told_or_there_is_a_failure() {
+    let mut story = anew("visible_failure");
+    story.breaks("relay.reset-requester", "main began anew at 0:00:05.000");
+    fails(&mut story, "b");
+    story.keeps("relay.reset-requester");
+    let mut story = anew("visible_failure");
+    story.starts("c", "main", "r1 r1.1");
+    story.breaks(
+        "relay.reset-requester",
+        "run c tells main of the end of run b",
+    );
+    let mut story = anew("new_incarnation");
+    story.starts("c", "main", "r1 r1.1").ends("c", "ok", "", "");
+    story.keeps("relay.reset-requester");
+    fails(&mut story, "b");
+    story.breaks(
+        "relay.reset-requester",
+        "run c of the new incarnation was told of it",
+    );
+}
