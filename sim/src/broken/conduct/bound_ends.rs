@@ -9,7 +9,10 @@ use super::{Broken, binding, deciding};
 use crate::reference::{BindingDecisions, Dead, Decisions, Lapse, RightBindings};
 
 pub(super) fn gateways() -> Vec<Broken> {
-    [ends(), words()].into_iter().flatten().collect()
+    [ends(), accounts(), words()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// About how it comes.
@@ -51,6 +54,19 @@ fn ends() -> Vec<Broken> {
             build: binding::<DeadSessionSwallows>,
         },
         Broken {
+            id: "swept-place-routes-on",
+            rule: "routing.unbound-parent",
+            report: None,
+            summary: "A binding that lapsed is said to be over, and its place stays where it was.",
+            build: binding::<SweptPlaceRoutesOn>,
+        },
+    ]
+}
+
+/// About accounts that are switched off.
+fn accounts() -> Vec<Broken> {
+    vec![
+        Broken {
             id: "stopped-account-talks",
             rule: "binding.account-stopped",
             report: None,
@@ -70,13 +86,6 @@ fn ends() -> Vec<Broken> {
             report: None,
             summary: "That an account was switched off is told as if its bindings alone were.",
             build: binding::<StoppedAccountGivesNoReason>,
-        },
-        Broken {
-            id: "swept-place-routes-on",
-            rule: "routing.unbound-parent",
-            report: None,
-            summary: "A binding that lapsed is said to be over, and its place stays where it was.",
-            build: binding::<SweptPlaceRoutesOn>,
         },
     ]
 }
