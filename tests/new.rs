@@ -56,7 +56,8 @@ fn is_judged_at_once(language: &str, interpreter: &str, main: &str) {
         let judged = moorline(inside, &["run", "isolation", "--gateway", &command]);
         let said = text(&judged.get_output().stdout);
         assert!(said.contains("my-gateway"), "{said}");
-        assert!(said.contains("\nconforms: 2 rules kept ("), "{said}");
+        let kept = said.split_once("\nconforms: ").expect("it conforms").1;
+        assert!(!kept.starts_with("0 "), "{said}");
         judged.code(0);
     }
 }

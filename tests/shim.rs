@@ -15,11 +15,12 @@ use moorline_spec::rule;
 use moorline_spec::verdict::Verdict;
 
 /// Rules that no story can put to the test here, and why.
-const UNWITNESSED: [(&str, &str); 4] = [
+const UNWITNESSED: [(&str, &str); 5] = [
     ("binding.writes-bounded", "it holds its own disk"),
     ("binding.sweep-rereads", "it does not probe in each pass"),
     ("binding.sweep-alone", "it does not probe in each pass"),
     ("routing.route-hygiene", "it knows no last route"),
+    ("isolation.forged", "its story calls subagents"),
 ];
 
 /// The first story of each rule that says something about this gateway passes; all of its families
