@@ -127,7 +127,9 @@ impl Facts {
 
     /// Somebody gives a command in a bound conversation.
     pub(super) fn on_binding_command(&mut self, inbound: &Inbound, marker: Option<&Marker>) {
-        let heard = inbound.author == Author::Person && inbound.authorised;
+        let heard = inbound.author == Author::Person
+            && inbound.authorised
+            && self.config.account_enabled(&inbound.at);
         if !heard || !inbound.text.starts_with('/') {
             return;
         }
