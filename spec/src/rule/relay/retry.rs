@@ -261,7 +261,9 @@ impl RetryClassified {
         for ((marker, to), series) in self.series.iter().filter(|((marker, _), _)| of_it(marker)) {
             let spent = facts.now().since(series.first);
             let next = Span(spent.0 + series.retry_after.map_or(0, |wait| wait.0));
-            if !series.doubted && Span(next.0 + SLACK.0) < window {
+            // A run may have said more than this: what is given up at once is what was refused.
+            let at_once = series.last.1 == facts.now();
+            if at_once && !series.doubted && Span(next.0 + SLACK.0) < window {
                 let tries = series.pauses.len() + 1;
                 sink.fail(
                     format!(
