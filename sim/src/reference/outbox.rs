@@ -41,6 +41,7 @@ impl Reference {
             repeat: false,
             doubted: false,
             since: self.now,
+            resumes: None,
             delivery: None,
             retry_at: None,
         };
@@ -274,6 +275,9 @@ impl Reference {
         self.dirty(Dirty::Post(number));
         let debt = self.carried_by(&post);
         if let Some(run) = debt.or(post.run) {
+            if let Some(resumed) = post.resumes {
+                self.report_failure(resumed, Some(post.to.clone()), why);
+            }
             self.report_failure(run, Some(post.to.clone()), why);
             let owed = debt.and_then(|debt| self.state.debts.get(&debt)).cloned();
             let session = match &post.purpose {

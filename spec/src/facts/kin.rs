@@ -119,6 +119,14 @@ impl Facts {
             .any(|parent| parent == above)
     }
 
+    /// Every session that another one spawned, at any depth.
+    pub(super) fn all_below(&self, above: &SessionKey) -> Vec<SessionKey> {
+        let keys = self.kin.parents.keys();
+        keys.filter(|key| self.is_below(above, key))
+            .cloned()
+            .collect()
+    }
+
     /// Whether one session may reach another.
     pub fn may_reach(&self, from: &SessionKey, to: &SessionKey) -> bool {
         let dials = &self.profile.dials;

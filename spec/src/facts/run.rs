@@ -248,6 +248,7 @@ impl Facts {
         call.answer = Some(answer.result.clone());
         call.answered = Some((self.index, self.now));
         self.note_admin_answer(&answer.call);
+        self.on_stopping_answer(&answer.call);
         self.note_spawn_answer(&answer.call);
         self.note_archive_time(&answer.call);
         self.on_spawn_answered(&answer.call);
@@ -350,6 +351,7 @@ impl Facts {
         session.written_to = now;
         session.live.retain(|live| *live != ended.run);
         self.note_archive_end(&ended.run);
+        self.go_on_in(&ended.run, ended.outcome);
         self.settle_turn(&ended.run, ended.outcome);
         self.begin_owing(ended, entry);
     }

@@ -68,7 +68,7 @@ impl Checker for SilentTokens {
             };
             match &completion.settled {
                 Some(Settled::ByTurn(_) | Settled::Posted) => sink.witness(),
-                Some(Settled::Failed | Settled::Resumed(_)) => (),
+                Some(Settled::Failed | Settled::Resumed(_) | Settled::Stopped) => (),
                 None => {
                     let who = completion
                         .requester
