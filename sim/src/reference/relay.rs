@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use moorline_spec::address::{Address, Origin};
 use moorline_spec::effect::{Effect, SteerRun, UnboundBecause};
-use moorline_spec::id::{SteerId, Text};
+use moorline_spec::id::{SessionKey, SteerId, Text};
 use moorline_spec::stimulus::{Outcome, Steered, Steering};
 use serde_json::json;
 

@@ -8,7 +8,7 @@ use moorline_spec::time::Span;
 use serde_json::{Value, json};
 
 use super::reach::given;
-use super::state::{CallSteer, Debt, Owed, Progress, Standing};
+use super::state::{CallSteer, Owed, Progress, Standing};
 use super::tools::Caller;
 use super::{Reference, keys};
 
