@@ -43,6 +43,8 @@ impl Reference {
                 && debt.is_expected()
                 && debt.run != number
                 && debt.call.is_none()
+                // Of what is on its way to people it is told nothing.
+                && !matches!(debt.state, Standing::Post(_))
                 // What this very run took it has heard.
                 && debt.state != Standing::Steered(number)
         };

@@ -235,6 +235,10 @@ impl Reference {
             restarted,
         });
         let attempt = post.attempt;
+        // Whoever takes it up by hand has to know that it may be there.
+        if let Some(post) = self.state.posts.get_mut(&number) {
+            post.doubted = true;
+        }
         match again {
             Again::GiveUp => return self.give_up(number, "nobody knows whether it was delivered"),
             Again::Assume => return self.arrived(number),

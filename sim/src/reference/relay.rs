@@ -338,22 +338,30 @@ impl Reference {
         };
         let ok = debt.outcome == Outcome::Ok && !keys::is_silent(&debt.text);
         let knows = self.decisions.of_relays().knows_what_was_said();
-        let said = debt.said.as_ref();
-        let said = said.filter(|said| ok && knows && said.to == to);
+        let spoke = debt.said.as_ref().filter(|_| ok);
+        let said = spoke.filter(|said| knows && said.to == to);
+        let elsewhere = spoke.filter(|said| said.to != to);
         if let Some(said) = said
             && debt.text.len() == said.length
         {
             return self.told_by_post(number, said.post);
         }
         let reset = self.state.session(&debt.requester).is_some() && instead.is_some();
-        let text = match instead.filter(|_| reset) {
-            Some(why) => Text::from(format!(
+        let text = match (instead.filter(|_| reset), elsewhere) {
+            (Some(why), _) => Text::from(format!(
                 "⚠️ run {} ended, and {why}: {}",
                 keys::run_id(number),
                 debt.task
             )),
-            None if ok => Text::from(&debt.text[said.map_or(0, |said| said.length)..]),
-            None => Text::from(format!("⚠️ {}", words_of(debt))),
+            // What a bound child says stands in its own place, and in no other.
+            (None, Some(said)) => Text::from(format!(
+                "⚙️ run {} ended, and says so in {}: {}",
+                keys::run_id(number),
+                said.to,
+                debt.task
+            )),
+            (None, None) if ok => Text::from(&debt.text[said.map_or(0, |said| said.length)..]),
+            (None, None) => Text::from(format!("⚠️ {}", words_of(debt))),
         };
         let stem = Text::from(format!("{}.told", keys::run_id(number)));
         let post = self.post(&to, text, stem, Some(number), Purpose::Completion(number));

@@ -8,6 +8,7 @@ use moorline_spec::key::Naming;
 use moorline_spec::stimulus::{Open, Outcome};
 
 use super::decisions::{Lost, Recovery};
+use super::given_up::GivenUp;
 use super::journal::{self, Dirty, Journal};
 use super::state::{Progress, Run, Standing, State, Timer, Turn};
 use super::{Reference, keys};
@@ -245,11 +246,20 @@ impl Reference {
 
     /// Nobody can be answered that a child did not come to be, so it is reported.
     fn undo_unanswered(&mut self, number: u64) {
-        let debt = self.state.debts.get(&number);
-        let address = debt.and_then(|debt| debt.origin.as_ref());
-        let address = address.map(|origin| origin.address.clone());
+        let mut debt = self.state.debts.get(&number).cloned();
+        let origin = debt.as_ref().and_then(|debt| debt.origin.as_ref());
+        let address = origin.map(|origin| origin.address.clone());
         let why = "the gateway was restarted before it was accepted";
         self.report_failure(number, address, why);
+        if let Some(debt) = &mut debt {
+            debt.outcome = Outcome::Lost;
+        }
+        self.keep_given_up(GivenUp {
+            run: number,
+            session: None,
+            debt,
+            post: None,
+        });
         self.undo_spawn(number, why);
     }
 

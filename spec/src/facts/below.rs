@@ -1,9 +1,38 @@
 //! Who is below whom: what goes on for a child that waits for its own, and what is stopped with
 //! whoever is above it.
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::{CallFacts, Facts, Role, Settled};
 use crate::id::{CallId, RunId, SessionKey};
-use crate::stimulus::{Inbound, Outcome};
+use crate::stimulus::{Caller, Inbound, Outcome};
+
+/// What is known of those that are below others.
+#[derive(Debug, Default)]
+pub(super) struct Below {
+    /// For each session of a child, its last run whose end was owed.
+    child_runs: FxHashMap<SessionKey, RunId>,
+    /// Turns of a child that go on where its run ended, and that run.
+    continues: FxHashMap<RunId, RunId>,
+    /// Sessions that were stopped from above, and hear no more of what they asked for before.
+    stopped_from_above: FxHashMap<SessionKey, usize>,
+    /// What the entry that facts are up to date with stops.
+    pub(super) stop_here: Option<Stop>,
+    /// Runs whose failure was made visible before they ended.
+    pub(super) given_up: FxHashSet<RunId>,
+    /// Runs that had ended, and that a stop reached before anybody was told of that.
+    overtaken: FxHashSet<RunId>,
+}
+
+impl Below {
+    /// Forgets what is about runs that are forgotten.
+    pub(super) fn forget(&mut self, is_known: impl Fn(&RunId) -> bool) {
+        self.continues.retain(|turn, _| is_known(turn));
+        self.given_up.retain(&is_known);
+        self.overtaken.retain(&is_known);
+        self.child_runs.retain(|_, run| is_known(run));
+    }
+}
 
 /// A session that is stopped, and what is below it.
 #[derive(Clone, Debug)]
@@ -34,36 +63,45 @@ impl Stop {
 impl Facts {
     /// What the entry they are up to date with stops.
     pub fn stop_here(&self) -> Option<&Stop> {
-        self.stop_here.as_ref()
+        self.below.stop_here.as_ref()
+    }
+
+    /// Whether a stop reached a run after its end, and before anybody was told of that: it may be told
+    /// of as killed.
+    pub fn was_overtaken(&self, run: &RunId) -> bool {
+        self.below.overtaken.contains(run)
     }
 
     /// The run of a child whose end is told with what is said in this turn of its session.
     pub fn goes_on_in(&self, turn: &RunId) -> Option<&RunId> {
-        self.continues.get(turn)
+        self.below.continues.get(turn)
     }
 
     /// The last run of a child's session whose end was owed to somebody.
     pub fn child_run(&self, key: &SessionKey) -> Option<&RunId> {
-        self.child_runs.get(key)
+        self.below.child_runs.get(key)
     }
 
     /// A child's end is owed to somebody.
     pub(super) fn note_child_end(&mut self, run: &RunId) {
         if let Some(key) = self.runs.get(run).map(|run| run.key.clone()) {
-            self.child_runs.insert(key, run.clone());
+            self.below.child_runs.insert(key, run.clone());
         }
     }
 
     /// A turn in which a child heard of its own children ended well: what it says is part of the
     /// child's own end, where nobody was told of that yet.
     pub(super) fn go_on_in(&mut self, turn: &RunId, outcome: Outcome) {
-        if outcome != Outcome::Ok || self.child_runs.is_empty() || self.told_by(turn).is_empty() {
+        if outcome != Outcome::Ok
+            || self.below.child_runs.is_empty()
+            || self.told_by(turn).is_empty()
+        {
             return;
         }
         let Some(run) = self.runs.get(turn) else {
             return;
         };
-        let child = self.child_runs.get(&run.key);
+        let child = self.below.child_runs.get(&run.key);
         let Some(child) = child.filter(|_| matches!(run.role, Role::Event(_))) else {
             return;
         };
@@ -72,14 +110,14 @@ impl Facts {
             completion.is_some_and(|c| c.settled.is_none() && c.turns.is_empty())
         };
         if waits(child) {
-            self.continues.insert(turn.clone(), child.clone());
+            self.below.continues.insert(turn.clone(), child.clone());
         }
     }
 
     /// The failure of a run is made visible before it ends: what is still to be told of it is nothing.
     pub(super) fn give_up_early(&mut self, run: &RunId) {
         if self.runs.get(run).is_some_and(|run| run.state.is_live()) {
-            self.given_up.insert(run.clone());
+            self.below.given_up.insert(run.clone());
         }
     }
 
@@ -88,8 +126,20 @@ impl Facts {
         let stopped = call
             .session
             .as_ref()
-            .and_then(|key| self.stopped_from_above.get(key));
+            .and_then(|key| self.below.stopped_from_above.get(key));
         stopped.is_some_and(|&stopped| call.made.0 < stopped)
+    }
+
+    /// A run that yielded was told that it may.
+    pub(super) fn note_yield(&mut self, id: &CallId) {
+        let call = self.calls.get(id);
+        let call = call.filter(|call| call.method == "sessions_yield");
+        let yields = call.filter(|call| call.status() == Some("yielded"));
+        if let Some(Caller::Run(run)) = yields.map(|call| &call.by)
+            && let Some(run) = self.runs.get_mut(run)
+        {
+            run.yielded = true;
+        }
     }
 
     /// A person says that everything is to stop.
@@ -155,11 +205,11 @@ impl Facts {
             self.stop(root, false, String::new());
         }
         // Nobody can be held to it.
-        self.stop_here = None;
+        self.below.stop_here = None;
     }
 
     fn stop(&mut self, root: SessionKey, silences: bool, by: String) {
-        let mut below: Vec<SessionKey> = match self.stop_here.take() {
+        let mut below: Vec<SessionKey> = match self.below.stop_here.take() {
             // Several are stopped with one call: the first stands for all.
             Some(stop) => {
                 let mut stop = stop;
@@ -182,19 +232,28 @@ impl Facts {
 
     fn take_stop(&mut self, stop: Stop) {
         for key in stop.silenced() {
-            self.stopped_from_above.insert(key.clone(), self.index);
+            self.below
+                .stopped_from_above
+                .insert(key.clone(), self.index);
         }
-        let open = self.completions.iter();
-        let moot = open.filter(|(_, completion)| {
+        let mut moot: Vec<RunId> = Vec::new();
+        for (run, completion) in self.completions.iter() {
+            if completion.settled.is_some() {
+                continue;
+            }
             let requester = completion.requester.as_ref();
-            completion.settled.is_none()
-                && requester.is_some_and(|key| stop.silenced().any(|stopped| stopped == key))
-        });
-        let moot: Vec<RunId> = moot.map(|(run, _)| run.clone()).collect();
+            if requester.is_some_and(|key| stop.silenced().any(|stopped| stopped == key)) {
+                moot.push(run.clone());
+            }
+            let key = self.runs.get(run).map(|run| &run.key);
+            if key.is_some_and(|key| stop.all().any(|stopped| stopped == key)) {
+                self.below.overtaken.insert(run.clone());
+            }
+        }
         for run in moot {
             self.settle_completion(&run, Settled::Stopped);
         }
-        self.stop_here = Some(stop);
+        self.below.stop_here = Some(stop);
     }
 }
 

@@ -31,7 +31,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::IndexMap;
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::address::{Address, Place};
 use crate::calendar::Calendar;
@@ -162,16 +162,7 @@ pub struct Facts {
     /// Replies that came after their senders had stopped waiting, by the send.
     pub late: FxHashMap<CallId, Late>,
     kin: kin::Kin,
-    /// For each session of a child, its last run whose end was owed.
-    child_runs: FxHashMap<SessionKey, RunId>,
-    /// Turns of a child that go on where its run ended, and that run.
-    continues: FxHashMap<RunId, RunId>,
-    /// Sessions that were stopped from above, and hear no more of what they asked for before.
-    stopped_from_above: FxHashMap<SessionKey, usize>,
-    /// What the entry they are up to date with stops.
-    stop_here: Option<Stop>,
-    /// Runs whose failure was made visible before they ended.
-    given_up: FxHashSet<RunId>,
+    below: below::Below,
     /// For each turn that was given completions, whose.
     tells: FxHashMap<RunId, Vec<RunId>>,
     /// How many completions, replies and calls still wait.
@@ -236,11 +227,7 @@ impl Facts {
             replies: room(),
             late: FxHashMap::default(),
             kin: kin::Kin::default(),
-            child_runs: FxHashMap::default(),
-            continues: FxHashMap::default(),
-            stopped_from_above: FxHashMap::default(),
-            stop_here: None,
-            given_up: FxHashSet::default(),
+            below: below::Below::default(),
             tells: FxHashMap::default(),
             owed: 0,
             settlements: 0,
@@ -274,7 +261,7 @@ impl Facts {
         self.look_at(entry);
         self.binding_news.clear();
         self.answered = None;
-        self.stop_here = None;
+        self.below.stop_here = None;
         match &entry.what {
             What::Stimulus(stimulus) => {
                 self.note_told(stimulus);

@@ -186,7 +186,12 @@ impl Facts {
             && outcome == Outcome::Ok
             && run.words.is_empty();
         let unasked = call.by == Caller::Plugin || !call.wants_completion();
-        if refused || silent || unasked || self.was_stopped(call) || self.given_up.contains(id) {
+        if refused
+            || silent
+            || unasked
+            || self.was_stopped(call)
+            || self.below.given_up.contains(id)
+        {
             return;
         }
         let completion = Completion {
@@ -446,6 +451,7 @@ impl Facts {
         self.steers.retain(|_, steer| steer.outcome.is_some());
         self.lose_unwritten();
         self.suppose_stops();
+        self.suppose_labels();
         self.suppose_bindings();
         let life = self.lives;
         let waiting = self
