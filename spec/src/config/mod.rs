@@ -31,7 +31,7 @@ pub use self::messages::{DropPolicy, MessagesConfig, QueueConfig, QueueMode};
 pub use self::reset::{ResetByType, ResetConfig, ResetLevels, ResetMode, ResetPolicy};
 pub use self::session::{DmScope, ExchangeConfig, SessionConfig};
 pub use self::spawn::{AcpConfig, listed};
-pub use self::tools::{AgentToAgent, SessionTools, ToolsConfig};
+pub use self::tools::{AgentToAgent, SessionTools, ToolsConfig, matches};
 use crate::id::ChannelId;
 use crate::profile::{Dials, LegacyKeys};
 
