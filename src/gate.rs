@@ -197,16 +197,35 @@ impl Gate {
             Ok(judgement) => judgement,
             Err(why) => return Outcome::Inapplicable(why),
         };
+        self.compare(scenario, &profile, &mut judgement);
         let real = matches!(self.gateway, Judged::Process { .. });
         if real && judgement.fails() && crashes(scenario) {
             let mut failed = 1;
             for _ in 1..PLAYS_OF_A_FAILING_CRASH {
-                let again = self.judge(scenario, &profile);
-                failed += u32::from(again.is_ok_and(|again| again.fails()));
+                let again = self.judge(scenario, &profile).map(|mut again| {
+                    self.compare(scenario, &profile, &mut again);
+                    again.fails()
+                });
+                failed += u32::from(again.unwrap_or_default());
             }
             judgement.plays = Some((failed, PLAYS_OF_A_FAILING_CRASH));
         }
         Outcome::Played(Box::new(judgement))
+    }
+
+    /// Plays a scenario once, and has that one play judged: by the rules that one trace is enough
+    /// for, and not by what the fixture expects.
+    pub fn play_once(&mut self, scenario: &Scenario) -> Outcome {
+        let judged = self.profile_for(scenario).and_then(|profile| {
+            match self.cannot_play(scenario, &profile) {
+                Some(why) => Err(why),
+                None => self.judge(scenario, &profile),
+            }
+        });
+        match judged {
+            Ok(judgement) => Outcome::Played(Box::new(judgement)),
+            Err(why) => Outcome::Inapplicable(why),
+        }
     }
 
     /// The profile that this scenario is played under, or why it says nothing about this gateway.
@@ -282,18 +301,11 @@ impl Gate {
         }
     }
 
-    /// One play, its verdicts, and the relations. The error is why it says nothing.
+    /// One play and its verdicts. The error is why it says nothing.
     fn judge(&mut self, scenario: &Scenario, profile: &Profile) -> Result<Judgement, String> {
         let mut judge = Judge::new(profile);
         let (trace, end) = self.through(scenario, profile, &mut judge);
-        let mut judgement = Judgement {
-            trace,
-            end: Err(String::new()),
-            verdicts: Vec::new(),
-            unmet: Vec::new(),
-            plays: None,
-        };
-        judgement.end = match end {
+        let end = match end {
             Ok(rest) => Ok(rest),
             Err(Stopped::Gateway(DriverError::Unsupported { kind })) => {
                 return Err(format!("the gateway does not know {kind:?}"));
@@ -301,10 +313,26 @@ impl Gate {
             Err(Stopped::Gateway(error)) => Err(error.to_string()),
             Err(Stopped::NeverQuiet(why)) => Err(format!("it is never quiet: {why}")),
         };
+        let verdicts = match &end {
+            Ok(_) => judge.finish(),
+            Err(_) => Vec::new(),
+        };
+        Ok(Judgement {
+            trace,
+            end,
+            verdicts,
+            unmet: Vec::new(),
+            plays: None,
+        })
+    }
+
+    /// What else is to be said of a play that came to its end: of the rules that compare it with
+    /// another, of those that were not judged, and of what the fixture expects.
+    fn compare(&mut self, scenario: &Scenario, profile: &Profile, judgement: &mut Judgement) {
         if judgement.end.is_err() {
-            return Ok(judgement);
+            return;
         }
-        let found = judge.finish();
+        let found = std::mem::take(&mut judgement.verdicts);
         for rule in rule::all() {
             let verdict = self.verdict(rule, &found, scenario, profile, &judgement.trace);
             judgement.verdicts.push((rule, verdict));
@@ -316,7 +344,6 @@ impl Gate {
         {
             judgement.unmet = unmet(scenario, profile, &judgement.trace);
         }
-        Ok(judgement)
     }
 
     /// What is found of one rule: by its checker, or by a second play.

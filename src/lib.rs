@@ -2,6 +2,7 @@
 //! place with files, clocks and child processes.
 
 pub mod cli;
+pub mod crashes;
 pub mod driver;
 pub mod fixtures;
 pub mod gate;

@@ -46,8 +46,12 @@ pub enum Family {
     Relay,
     /// What must not reach whom.
     Isolation,
+    /// Children of children.
+    Nested,
     /// Messages between sessions.
     Send,
+    /// What is stopped, and what is below it.
+    Cancel,
     /// After a crash.
     Restart,
     /// What a configuration means.
@@ -56,7 +60,7 @@ pub enum Family {
 
 impl Family {
     /// All families, in the order of the contract.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Ingress,
         Self::Session,
         Self::Spawn,
@@ -65,7 +69,9 @@ impl Family {
         Self::Routing,
         Self::Relay,
         Self::Isolation,
+        Self::Nested,
         Self::Send,
+        Self::Cancel,
         Self::Restart,
         Self::Config,
     ];
@@ -81,7 +87,9 @@ impl Family {
             Self::Routing => "routing",
             Self::Relay => "relay",
             Self::Isolation => "isolation",
+            Self::Nested => "nested",
             Self::Send => "send",
+            Self::Cancel => "cancel",
             Self::Restart => "restart",
             Self::Config => "config",
         }
@@ -167,6 +175,8 @@ pub struct Dials {
     pub proactive_to: ProactiveTo,
     /// For how long a completion may stay undelivered before it is given up aloud.
     pub relay_window: Span,
+    /// For how long a run that ended waits for what it asked for itself, and its end with it.
+    pub settle_window: Span,
 }
 
 impl Default for Dials {
@@ -209,6 +219,7 @@ impl Default for Dials {
             no_reply: NoReply::ReportedAsEmpty,
             proactive_to: ProactiveTo::ConfiguredAddress,
             relay_window: Span::mins(30),
+            settle_window: Span::mins(30),
         }
     }
 }

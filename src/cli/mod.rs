@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod choose;
+mod crashes;
 mod demo;
 mod failure;
 mod fixture;
@@ -44,6 +45,7 @@ Examples:
   moorline run --report html=report.html           what went wrong, drawn on a page
   moorline check trace.jsonl                       judge a log that was recorded in production
   moorline replay relay/tells_the_dm               one story as a transcript, and its verdicts
+  moorline replay relay/tells_the_dm --every-crash the same with every crash there can be
   moorline explain relay.once                      what a rule asks, and where it comes from
 
 Exit codes: 0 conforms, 1 does not conform, 2 inconclusive, 3 the gateway could not be driven,
@@ -220,13 +222,18 @@ impl Shard {
 
 #[derive(Debug, Args)]
 struct ReplayArgs {
-    /// A fixture, by file or id
-    fixture: String,
+    /// A fixture, by file or id; with `--every-crash` any number of them, as `run` takes them
+    #[arg(value_name = "FIXTURE", required_unless_present = "every_crash")]
+    what: Vec<String>,
     #[command(flatten)]
     gateway: GatewayArgs,
     /// Write the trace as JSON lines and nothing else
     #[arg(long)]
     lines: bool,
+    /// Play it once for each effect as the point where the gateway dies, and once more for each
+    /// effect of the recovery from that; judge all, and show each rule that breaks with a fixture
+    #[arg(long, conflicts_with = "lines")]
+    every_crash: bool,
 }
 
 #[derive(Debug, Args)]
@@ -277,6 +284,7 @@ fn obey(command: Command) -> Exit {
     let mut out = anstream::AutoStream::auto(io::stdout());
     let done = match command {
         Command::Run(args) => run::run(&mut out, &args),
+        Command::Replay(args) if args.every_crash => crashes::every_crash(&mut out, &args),
         Command::Replay(args) => replay::replay(&mut out, &args),
         Command::Smoke(args) => smoke::smoke(&mut out, &args),
         Command::Profile(what) => profile::profile(&mut out, &what),

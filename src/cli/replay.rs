@@ -14,7 +14,11 @@ use crate::gate::{Judgement, Outcome};
 use crate::report::{Exit, lines, write_lines};
 
 pub(super) fn replay(out: &mut impl Write, args: &ReplayArgs) -> Result<Exit, Failure> {
-    let named = choose::fixture(&args.fixture)?;
+    let [name] = args.what.as_slice() else {
+        let words = "one story is told at a time; with --every-crash there may be several";
+        return Err(Failure::Usage(words.to_owned()));
+    };
+    let named = choose::fixture(name)?;
     let mut gate = choose::gate(&args.gateway)?;
     let judgement = match gate.play(named.scenario()) {
         Outcome::Played(judgement) => judgement,

@@ -4,6 +4,7 @@
 //! The exact set of rules that each of them fails over all fixtures is a snapshot of
 //! `tests/broken.rs`; the rule it is led by is always in it.
 
+mod below;
 mod conduct;
 mod life;
 mod wrap;
@@ -14,7 +15,7 @@ use std::sync::LazyLock;
 use moorline_spec::gateway::Gateway;
 use moorline_spec::profile::Profile;
 
-use crate::reference::{BindingDecisions, Decisions, Reference, RelayDecisions};
+use crate::reference::{BindingDecisions, Decisions, NestingDecisions, Reference, RelayDecisions};
 
 pub use wrap::{Meddler, Wrapped};
 
@@ -37,7 +38,7 @@ pub struct Broken {
 }
 
 static ALL: LazyLock<Vec<Broken>> = LazyLock::new(|| {
-    let families = [life::gateways(), conduct::gateways()];
+    let families = [life::gateways(), conduct::gateways(), below::gateways()];
     families.into_iter().flatten().collect()
 });
 
@@ -71,6 +72,16 @@ fn binding<D: BindingDecisions + Default + 'static>(profile: &Profile) -> InProc
     deciding::<Binds<D>>(profile)
 }
 
+/// Decisions that are right, but for those about nesting, stops and restarts.
+#[derive(Default)]
+struct Nests<D>(D);
+
+impl<D: NestingDecisions> Decisions for Nests<D> {
+    fn of_nesting(&self) -> &dyn NestingDecisions {
+        &self.0
+    }
+}
+
 /// Decisions that are right, but for those about relays.
 #[derive(Default)]
 struct Relays<D>(D);
@@ -79,6 +90,11 @@ impl<D: RelayDecisions> Decisions for Relays<D> {
     fn of_relays(&self) -> &dyn RelayDecisions {
         &self.0
     }
+}
+
+/// The reference with decisions of its own about nesting, stops and restarts.
+fn nesting<D: NestingDecisions + Default + 'static>(profile: &Profile) -> InProcess {
+    deciding::<Nests<D>>(profile)
 }
 
 /// The reference with decisions of its own about relays.

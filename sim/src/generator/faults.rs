@@ -14,7 +14,7 @@ impl Maker {
         (0..self.chance.below(4)).map(|_| self.fault()).collect()
     }
 
-    fn fault(&mut self) -> Fault {
+    pub(super) fn fault(&mut self) -> Fault {
         let delay = self
             .chance
             .percent(30)

@@ -2,6 +2,7 @@
 
 mod chance;
 mod faults;
+mod trees;
 
 use std::collections::BTreeMap;
 
@@ -16,20 +17,12 @@ use moorline_spec::time::Span;
 use serde_json::{Value, json};
 
 pub use chance::Chance;
+pub use trees::tree;
 
 /// The scenario of a seed. Equal seeds give equal scenarios, on any machine, in any release that
 /// does not say otherwise in the change log.
 pub fn scenario(seed: u64) -> Scenario {
-    let mut maker = Maker {
-        chance: Chance::new(seed, 0),
-        people: Vec::new(),
-        children: Vec::new(),
-        unended: Vec::new(),
-        threads: 0,
-        messages: 0,
-        calls: 0,
-    };
-    maker.scenario(seed)
+    Maker::new(Chance::new(seed, 0)).scenario(seed)
 }
 
 struct Maker {
@@ -39,6 +32,8 @@ struct Maker {
     children: Vec<String>,
     /// Those of them that go on until a step ends them.
     unended: Vec<String>,
+    /// How many there were before the tree that is being made.
+    before: usize,
     /// How many threads may have been opened.
     threads: usize,
     messages: usize,
@@ -55,6 +50,19 @@ const HOMES: [(&str, &str, &str, Place); 5] = [
 ];
 
 impl Maker {
+    fn new(chance: Chance) -> Self {
+        Self {
+            chance,
+            people: Vec::new(),
+            children: Vec::new(),
+            unended: Vec::new(),
+            before: 0,
+            threads: 0,
+            messages: 0,
+            calls: 0,
+        }
+    }
+
     fn scenario(&mut self, seed: u64) -> Scenario {
         let mut people = BTreeMap::new();
         for (name, channel, account, kind) in HOMES {

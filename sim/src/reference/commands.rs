@@ -29,7 +29,7 @@ impl Reference {
         let arguments: Vec<&str> = parts.collect();
         if !matches!(
             name.as_str(),
-            "/session" | "/focus" | "/unfocus" | "/agents"
+            "/session" | "/focus" | "/unfocus" | "/agents" | "/stop"
         ) {
             return false;
         }
@@ -54,6 +54,7 @@ impl Reference {
             "/session" => Some(self.session_command(inbound, &arguments)),
             "/focus" => self.focus_command(inbound, &arguments),
             "/unfocus" => Some(self.unfocus_command(inbound)),
+            "/stop" => Some(self.stop_command(inbound)),
             _ => Some(self.agents_command(&inbound.at)),
         };
         if let Some(reply) = reply {

@@ -17,6 +17,7 @@ use moorline_spec::time::{Span, Time};
 
 use super::keys;
 use super::of_bindings::{BindingDecisions, RightBindings};
+use super::of_nesting::{NestingDecisions, RightNesting};
 use super::of_relays::{RelayDecisions, RightRelays};
 
 pub use super::questions::*;
@@ -370,6 +371,11 @@ pub trait Decisions {
         &RightBindings
     }
 
+    /// What is decided about nesting, stops and restarts.
+    fn of_nesting(&self) -> &dyn NestingDecisions {
+        &RightNesting
+    }
+
     /// What is decided about relays.
     fn of_relays(&self) -> &dyn RelayDecisions {
         &RightRelays
@@ -377,13 +383,7 @@ pub trait Decisions {
 
     /// When a binding lapses, and why. At a tie idle is the reason.
     fn lapse(&self, times: &Times, limits: Limits) -> Option<(Time, Lapse)> {
-        let age = limits
-            .max_age
-            .map(|age| (times.aged_from + age, Lapse::MaxAge));
-        let idle = limits
-            .idle
-            .map(|idle| (times.touched_at + idle, Lapse::Idle));
-        idle.into_iter().chain(age).min_by_key(|&(at, _)| at)
+        super::of_bindings::lapse(times, limits)
     }
 
     /// The times by which a sweep judges a binding: those of this moment, not those from before it

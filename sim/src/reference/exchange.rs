@@ -5,6 +5,7 @@ use moorline_spec::stimulus::Outcome;
 
 use super::decisions::{Audience, Exchange};
 use super::journal::Dirty;
+use super::nested::Nesting;
 use super::state::{Debt, Owed, Standing, Turn};
 use super::{Reference, keys};
 
@@ -53,6 +54,7 @@ impl Reference {
                 false => Audience::Nobody,
             },
             exchanged: turns + 1,
+            nesting: Nesting::default(),
             call: None,
             ..told.clone()
         };

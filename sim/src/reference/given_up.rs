@@ -117,6 +117,7 @@ impl Reference {
             attempt: 0,
             delivery: None,
             retry_at: None,
+            repeat: post.repeat || post.doubted,
             ..post
         };
         self.state.posts.insert(next, again);

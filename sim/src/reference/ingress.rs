@@ -114,7 +114,7 @@ impl Reference {
         self.enqueue_message(run);
     }
 
-    fn own_session(&self, inbound: &Inbound) -> SessionKey {
+    pub(super) fn own_session(&self, inbound: &Inbound) -> SessionKey {
         let agent = self.agents.first();
         let default = self.default_agent();
         self.decisions.session_of(&Speaking {
@@ -255,6 +255,7 @@ impl Reference {
             words: 0,
             joined: Vec::new(),
             unsteered: false,
+            yielded: false,
         }
     }
 

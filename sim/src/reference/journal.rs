@@ -70,6 +70,9 @@ impl Written for Changes {
     }
 }
 
+/// The record of nothing: what the one before it was to precede has happened.
+pub(super) const NOTHING: Text = Text::new_static("[]");
+
 /// Among so many of the last things one is looked for before it is noted once more. What is noted
 /// again after a pass of the sweep changed thousands of others is written twice, and reads the same.
 const LATELY: usize = 8;
@@ -168,6 +171,7 @@ fn as_written(session: &Session) -> Session {
         route: session.route.clone(),
         child: session.child.clone(),
         lasting: session.lasting.clone(),
+        awaits: session.awaits.clone(),
         heard_at: None,
         queue: VecDeque::new(),
         lines: VecDeque::new(),

@@ -7,6 +7,7 @@
 mod admit;
 mod archive;
 mod bindings;
+mod cancel;
 mod commands;
 mod decisions;
 mod exchange;
@@ -20,7 +21,9 @@ mod law_of_bindings;
 mod legacy;
 mod maintenance;
 mod naming;
+mod nested;
 mod of_bindings;
+mod of_nesting;
 mod of_relays;
 mod outbox;
 mod patch;
@@ -43,6 +46,7 @@ mod sweep;
 mod tools;
 mod touches;
 mod transcript;
+mod turns;
 mod wanted;
 
 #[cfg(test)]
@@ -56,7 +60,7 @@ use moorline_spec::address::Address;
 use moorline_spec::calendar::Calendar;
 use moorline_spec::channel::{Channel, Placement};
 use moorline_spec::config::Config;
-use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig, UnboundBecause};
+use moorline_spec::effect::{Answer, Effect, Persist, RefuseConfig, Report, UnboundBecause};
 use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{AgentId, CallId, ChannelId, SessionKey, Text};
 use moorline_spec::key;
@@ -74,6 +78,9 @@ pub use decisions::{
 };
 use journal::{Dirty, Journal};
 pub use of_bindings::{BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings};
+pub use of_nesting::{
+    Beneath, Ended, NestingDecisions, Requester, RightNesting, WhenBelow, Yielded,
+};
 pub use of_relays::{RelayDecisions, RightRelays, Told, Unplaced};
 use state::State;
 
@@ -164,8 +171,15 @@ impl Reference {
         if self.state.touched_at.is_some() {
             self.commit_touches(effects);
         }
+        let reports = |effect: &Effect| matches!(effect, Effect::Report(Report::Failed { .. }));
+        let reported = self.out.iter().any(reports);
         self.persist(effects);
         effects.append(&mut self.out);
+        // The next life knows by this that they left.
+        if reported && self.decisions.of_nesting().notes_reports() {
+            let record = journal::NOTHING.into();
+            effects.push(Effect::Persist(Persist { record }));
+        }
     }
 
     /// Touches go with a record of bindings, or when they have waited long enough.
@@ -238,6 +252,7 @@ impl Reference {
                 state::Timer::Post(post) => self.attempt(post),
                 state::Timer::Reply(debt) => self.stop_waiting(debt),
                 state::Timer::RunTimeout(run) => self.time_out(run),
+                state::Timer::Settle(debt) => self.waited_enough(debt),
             }
         }
         self.archive_what_is_due();

@@ -236,3 +236,14 @@ pub trait BindingDecisions {
 pub struct RightBindings;
 
 impl BindingDecisions for RightBindings {}
+
+/// When a binding lapses, and why. At a tie idle is the reason.
+pub(super) fn lapse(times: &Times, limits: Limits) -> Option<(Time, Lapse)> {
+    let age = limits
+        .max_age
+        .map(|age| (times.aged_from + age, Lapse::MaxAge));
+    let idle = limits
+        .idle
+        .map(|idle| (times.touched_at + idle, Lapse::Idle));
+    idle.into_iter().chain(age).min_by_key(|&(at, _)| at)
+}

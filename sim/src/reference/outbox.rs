@@ -41,6 +41,7 @@ impl Reference {
             repeat: false,
             doubted: false,
             since: self.now,
+            resumes: None,
             delivery: None,
             retry_at: None,
         };
@@ -240,6 +241,10 @@ impl Reference {
             restarted,
         });
         let attempt = post.attempt;
+        // Whoever takes it up by hand has to know that it may be there.
+        if let Some(post) = self.state.posts.get_mut(&number) {
+            post.doubted = true;
+        }
         match again {
             Again::GiveUp => return self.give_up(number, "nobody knows whether it was delivered"),
             Again::Assume => return self.arrived(number),
@@ -280,6 +285,9 @@ impl Reference {
         self.dirty(Dirty::Post(number));
         let debt = self.carried_by(&post);
         if let Some(run) = debt.or(post.run) {
+            if let Some(resumed) = post.resumes {
+                self.report_failure(resumed, Some(post.to.clone()), why);
+            }
             self.report_failure(run, Some(post.to.clone()), why);
             let owed = debt.and_then(|debt| self.state.debts.get(&debt)).cloned();
             let session = match &post.purpose {

@@ -28,8 +28,6 @@ impl Reference {
         debt.outcome = outcome;
         debt.text = text;
         debt.state = Standing::Below;
-        let child = debt.child.clone();
-        let waits_below = outcome == Outcome::Ok && debt.what != Owed::Reply;
         let waiting = debt.call.take();
         self.dirty(Dirty::Debt(number));
         if let Some((call, deadline, by)) = waiting {
@@ -42,17 +40,7 @@ impl Reference {
             // Whoever called is over, and hears of it like of a reply that came too late.
             self.answer_late(number, call);
         }
-        if !waits_below || !self.owes_below(&child) {
-            self.hand(number);
-        }
-    }
-
-    /// Whether a session still waits for what it asked for.
-    fn owes_below(&self, key: &SessionKey) -> bool {
-        let debts = self.state.debts.values();
-        debts
-            .into_iter()
-            .any(|debt| debt.requester == *key && debt.is_expected() && debt.what != Owed::Reply)
+        self.hand_or_wait(number);
     }
 
     fn reply_in_time(&mut self, number: u64, call: moorline_spec::id::CallId) {
@@ -84,7 +72,9 @@ impl Reference {
         let relays = self.decisions.of_relays();
         let ok = debt.outcome == Outcome::Ok;
         let silent = ok && relays.is_silent(&debt.text);
-        let tells = !silent || self.decisions.tells_of_silence(self.dials.no_reply);
+        let tells = !silent
+            || self.is_awaited(debt)
+            || self.decisions.tells_of_silence(self.dials.no_reply);
         let skips = ok && debt.what != Owed::Reply && relays.skips(&debt.text);
         let audience = relays.audience(debt.audience);
         let posts_too = relays.posts_too(debt.audience) && ok && !silent;
@@ -96,6 +86,15 @@ impl Reference {
         if audience == Audience::Origin {
             return self.tell_origin(number, None);
         }
+        if self.inherit(number) {
+            return self.hand(number);
+        }
+        if self.waits_for_more(number) {
+            return;
+        }
+        let Some(debt) = self.state.debts.get(&number) else {
+            return;
+        };
         let requester = debt.requester.clone();
         let incarnation = debt.incarnation;
         if posts_too {
@@ -308,7 +307,6 @@ impl Reference {
         };
         if outcome.is_some_and(|outcome| self.decisions.is_told(Handing::Ended(outcome))) {
             let debt = debt.clone();
-            self.add_to_waiting(&debt.requester, text);
             if debt.audience == Audience::Both && keys::is_silent(text) {
                 return self.tell_origin(number, None);
             }
@@ -330,23 +328,6 @@ impl Reference {
         }
     }
 
-    /// A child that waits for its own children adds what it says of them to its completion.
-    fn add_to_waiting(&mut self, key: &SessionKey, text: &str) {
-        let waits = |debt: &&Debt| debt.child == *key && debt.state == Standing::Below;
-        let waiting = self.state.debts.values().find(waits);
-        let waiting = waiting.map(|debt| debt.run);
-        if let Some(number) = waiting
-            && let Some(debt) = self.state.debts.get_mut(&number)
-            && !keys::is_silent(text)
-        {
-            debt.text = match debt.text.as_str() {
-                "" => Text::from(text),
-                before => Text::from(format!("{before}\n{text}")),
-            };
-            self.dirty(Dirty::Debt(number));
-        }
-    }
-
     /// The conversation that asked is told itself.
     pub(super) fn tell_origin(&mut self, number: u64, instead: Option<&str>) {
         let Some(debt) = self.state.debts.get(&number) else {
@@ -357,22 +338,30 @@ impl Reference {
         };
         let ok = debt.outcome == Outcome::Ok && !keys::is_silent(&debt.text);
         let knows = self.decisions.of_relays().knows_what_was_said();
-        let said = debt.said.as_ref();
-        let said = said.filter(|said| ok && knows && said.to == to);
+        let spoke = debt.said.as_ref().filter(|_| ok);
+        let said = spoke.filter(|said| knows && said.to == to);
+        let elsewhere = spoke.filter(|said| said.to != to);
         if let Some(said) = said
             && debt.text.len() == said.length
         {
             return self.told_by_post(number, said.post);
         }
         let reset = self.state.session(&debt.requester).is_some() && instead.is_some();
-        let text = match instead.filter(|_| reset) {
-            Some(why) => Text::from(format!(
+        let text = match (instead.filter(|_| reset), elsewhere) {
+            (Some(why), _) => Text::from(format!(
                 "⚠️ run {} ended, and {why}: {}",
                 keys::run_id(number),
                 debt.task
             )),
-            None if ok => Text::from(&debt.text[said.map_or(0, |said| said.length)..]),
-            None => Text::from(format!("⚠️ {}", words_of(debt))),
+            // What a bound child says stands in its own place, and in no other.
+            (None, Some(said)) => Text::from(format!(
+                "⚙️ run {} ended, and says so in {}: {}",
+                keys::run_id(number),
+                said.to,
+                debt.task
+            )),
+            (None, None) if ok => Text::from(&debt.text[said.map_or(0, |said| said.length)..]),
+            (None, None) => Text::from(format!("⚠️ {}", words_of(debt))),
         };
         let stem = Text::from(format!("{}.told", keys::run_id(number)));
         let post = self.post(&to, text, stem, Some(number), Purpose::Completion(number));
@@ -430,10 +419,11 @@ impl Reference {
             above.child == debt.requester && above.state == Standing::Below && ended
         });
         if let Some(above) = above.map(|above| above.run)
-            && !self.owes_below(&debt.requester)
+            && !self.is_open_below(&debt.requester)
         {
             self.hand(above);
         }
+        self.wake_if_done(&debt.requester);
     }
 
     /// A refused start is asked for again under another name.
@@ -447,6 +437,13 @@ impl Reference {
                 self.state.timers.insert((*deadline, timer(new)));
             }
             debt.run = new;
+            if let Some(session) = self.state.sessions.get_mut(&debt.requester)
+                && session.awaits.contains(&old)
+            {
+                session.awaits.retain(|&other| other != old);
+                session.awaits.push(new);
+                self.journal.note(Dirty::Session(debt.requester.clone()));
+            }
             self.state.debts.insert(new, debt);
             self.dirty(Dirty::Debt(new));
         }
@@ -476,6 +473,9 @@ pub(super) fn words_of(debt: &Debt) -> Text {
     Text::from(match (debt.what, outcome) {
         (Owed::Child(_), Outcome::Ok) if silent => {
             format!("run {run} ended without output: {task}")
+        }
+        (Owed::Child(_), Outcome::Ok) if debt.nesting.paused => {
+            format!("run {run} ended ({task}): {text}")
         }
         (Owed::Child(_), Outcome::Ok) => format!("run {run} ended: {text}"),
         (Owed::Reply, Outcome::Ok) if silent => format!("{} did not reply to: {task}", debt.child),

@@ -8,6 +8,7 @@ use moorline_spec::key::Naming;
 use moorline_spec::stimulus::{Open, Outcome};
 
 use super::decisions::{Lost, Recovery};
+use super::given_up::GivenUp;
 use super::journal::{self, Dirty, Journal};
 use super::state::{Progress, Run, Standing, State, Timer, Turn};
 use super::{Reference, keys};
@@ -82,6 +83,7 @@ impl Reference {
         for &number in &runs {
             self.restore_place(number, alive.contains(&number));
         }
+        self.stop_strangers(open);
         self.forget_steers(&alive);
         // What is posted from here on is this life's, and in no doubt.
         let posts: Vec<u64> = self.state.posts.keys().copied().collect();
@@ -107,6 +109,32 @@ impl Reference {
             self.pump(&key);
         }
         self.reschedule_archives();
+        if self.decisions.of_nesting().recovered_is_told() {
+            self.settle_what_is_in_hand();
+        }
+    }
+
+    /// Whatever a turn was asked for to tell of is taken for told: never right.
+    fn settle_what_is_in_hand(&mut self) {
+        let debts = self.state.debts.values();
+        let in_hand = debts.filter(|debt| matches!(debt.state, Standing::Turn(_)));
+        let in_hand: Vec<u64> = in_hand.map(|debt| debt.run).collect();
+        for number in in_hand {
+            self.settle(number);
+        }
+    }
+
+    /// A run that goes on and that nothing is written of was undone before: it may not have been
+    /// told to stop.
+    fn stop_strangers(&mut self, open: &Open) {
+        for run in &open.alive {
+            let number = keys::run_number(run);
+            let known = number.is_some_and(|number| self.state.runs.contains_key(&number));
+            if !known {
+                let run = run.clone();
+                self.out.push(Effect::CancelRun(CancelRun { run }));
+            }
+        }
     }
 
     /// Puts a run back where it was in its session.
@@ -124,7 +152,7 @@ impl Reference {
                 .get(&number)
                 .is_some_and(|run| run.starts > 0);
             if let Some(session) = self.state.sessions.get_mut(&key) {
-                if first {
+                if first || !self.decisions.of_nesting().order_survives() {
                     session.queue.push_front(number);
                 } else {
                     session.queue.push_back(number);
@@ -218,11 +246,20 @@ impl Reference {
 
     /// Nobody can be answered that a child did not come to be, so it is reported.
     fn undo_unanswered(&mut self, number: u64) {
-        let debt = self.state.debts.get(&number);
-        let address = debt.and_then(|debt| debt.origin.as_ref());
-        let address = address.map(|origin| origin.address.clone());
+        let mut debt = self.state.debts.get(&number).cloned();
+        let origin = debt.as_ref().and_then(|debt| debt.origin.as_ref());
+        let address = origin.map(|origin| origin.address.clone());
         let why = "the gateway was restarted before it was accepted";
         self.report_failure(number, address, why);
+        if let Some(debt) = &mut debt {
+            debt.outcome = Outcome::Lost;
+        }
+        self.keep_given_up(GivenUp {
+            run: number,
+            session: None,
+            debt,
+            post: None,
+        });
         self.undo_spawn(number, why);
     }
 
@@ -253,7 +290,6 @@ impl Reference {
         let Some(debt) = self.state.debts.get(&number) else {
             return;
         };
-        let child = debt.child.clone();
         match debt.state {
             Standing::Running => {
                 // An alive child whose spawn was never answered is no child of anybody.
@@ -265,8 +301,8 @@ impl Reference {
                 }
             }
             Standing::Below => {
-                if !self.waits_below(&child, number) {
-                    self.hand(number);
+                if self.decisions.of_nesting().ends_survive() {
+                    self.hand_or_wait(number);
                 }
             }
             Standing::Turn(_)
@@ -274,11 +310,6 @@ impl Reference {
             | Standing::Steered(_)
             | Standing::Post(_) => (),
         }
-    }
-
-    fn waits_below(&self, child: &moorline_spec::id::SessionKey, number: u64) -> bool {
-        let mut debts = self.state.debts.values();
-        debts.any(|debt| debt.requester == *child && debt.is_expected() && debt.run != number)
     }
 
     fn recover_post(&mut self, number: u64) {
@@ -292,6 +323,9 @@ impl Reference {
             (_, Some(at)) => {
                 let at = at.max(self.now);
                 self.state.timers.insert((at, Timer::Post(number)));
+            }
+            _ if !self.decisions.of_nesting().posts_survive() => {
+                self.state.posts.remove(&number);
             }
             (Some(_), None) => self.in_doubt(number, true),
             (None, None) => self.attempt(number),

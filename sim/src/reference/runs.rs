@@ -10,7 +10,7 @@ use moorline_spec::stimulus::{Outcome, RunEnded, RunProgress, RunStarted, Start}
 use moorline_spec::time::Span;
 use serde_json::json;
 
-use super::decisions::{Anew, By, Output};
+use super::decisions::{Anew, By, Handing, Output};
 use super::journal::Dirty;
 use super::state::{Progress, Purpose, Run, Said, Timer, Turn};
 use super::{Reference, keys};
@@ -122,8 +122,10 @@ impl Reference {
         let dial = self.dials.agent_path_resets;
         if resets {
             self.rotate(&key, Anew::Asked);
+            self.wakes_no_more(&key);
         } else if self.decisions.evaluates(path, dial) && self.is_stale(&key, at) {
             self.rotate(&key, Anew::Due);
+            self.wakes_no_more(&key);
         }
         if let Some(session) = self.state.sessions.get_mut(&key) {
             session.written_at = session.written_at.max(at);
@@ -198,7 +200,7 @@ impl Reference {
         self.journal.note(Dirty::Run(number));
         if let Turn::Telling(debts) = &run.turn {
             for debt in debts.clone() {
-                self.handed(debt, super::decisions::Handing::Starting);
+                self.handed(debt, Handing::Starting);
             }
         }
     }
@@ -404,11 +406,16 @@ impl Reference {
         let number = run.number;
         self.note_line(&run.key, By::Assistant, &text);
         let says = outcome == Outcome::Ok && !self.decisions.of_relays().is_silent(&text);
+        // What a child says as it yields is not its end.
+        let child = matches!(run.turn, Turn::Child { .. });
+        let paused = child && run.yielded && outcome == Outcome::Ok;
         if says && let Some(to) = self.answers_to(run) {
             let stem = Text::from(keys::run_id(number).as_str());
             let purpose = Purpose::Output(run.key.clone());
             let post = self.post(&to, text.clone(), stem, Some(number), purpose);
-            if let Some(debt) = self.state.debts.get_mut(&number) {
+            if let Some(debt) = self.state.debts.get_mut(&number)
+                && !paused
+            {
                 let length = text.len();
                 debt.said = Some(Said { to, post, length });
             }
@@ -418,9 +425,14 @@ impl Reference {
         match &run.turn {
             Turn::Message(_) if outcome != Outcome::Ok => self.tell_failure(run, outcome),
             Turn::Message(_) | Turn::Internal(_) => (),
+            Turn::Child { .. } if paused => self.child_paused(number),
             Turn::Child { .. } | Turn::Sent => self.child_ended(number, outcome, text),
             Turn::Telling(debts) => {
                 let settles = debts.clone();
+                let told = self.decisions.is_told(Handing::Ended(outcome));
+                if told && self.tell_of_children(&settles) {
+                    self.add_to_waiting(&run.key, &text);
+                }
                 for debt in settles {
                     self.telling_ended(debt, Some(outcome), &text);
                 }
@@ -430,6 +442,9 @@ impl Reference {
                 self.refuse(call.clone(), error);
             }
             Turn::Plugin { call: None } => (),
+        }
+        if run.yielded {
+            self.wake_if_done(&run.key);
         }
     }
 
@@ -441,13 +456,11 @@ impl Reference {
         let words = outcome.as_str();
         let text = Text::from(format!("⚠️ No answer ({words}) to: {}", run.input));
         let stem = Text::from(format!("{}.failed", keys::run_id(run.number)));
-        self.post(
-            &origin.address,
-            text,
-            stem,
-            Some(run.number),
-            Purpose::Notice,
-        );
+        let of_it = Some(run.number);
+        let post = self.post(&origin.address, text, stem, of_it, Purpose::Notice);
+        if let Some(post) = self.state.posts.get_mut(&post) {
+            post.resumes = run.resumes;
+        }
     }
 
     pub(super) fn on_run_progress(&mut self, progress: &RunProgress) {
@@ -477,6 +490,14 @@ impl Reference {
     pub(super) fn answers_to(&self, run: &Run) -> Option<Address> {
         let session = self.state.sessions.get(&run.key);
         let asked = matches!(run.turn, Turn::Message(_));
+        let tells = match &run.turn {
+            Turn::Telling(debts) => self.tell_of_children(debts),
+            Turn::Message(_) | Turn::Child { .. } | Turn::Sent => false,
+            Turn::Internal(_) | Turn::Plugin { .. } => false,
+        };
+        if tells && self.says_for_waiting(&run.key) && self.state.address_of(&run.key).is_none() {
+            return None;
+        }
         let configured = (!asked).then(|| self.proactive_address(&run.key)).flatten();
         self.decisions.output_to(&Output {
             cause: run.turn.cause(),

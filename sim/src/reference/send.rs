@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::decisions::Audience;
 use super::journal::Dirty;
+use super::nested::Nesting;
 use super::reach::{Unreached, Want};
 use super::state::{Debt, Owed, Standing, Timer, Turn};
 use super::tools::Caller;
@@ -34,12 +35,8 @@ impl Reference {
         };
         self.open_session(&target);
         let message = Text::from(message);
-        let run = self.new_run(
-            target.clone(),
-            Turn::Sent,
-            message.clone(),
-            caller.origin.clone(),
-        );
+        let origin = caller.origin.clone();
+        let run = self.new_run(target.clone(), Turn::Sent, message.clone(), origin);
         let number = run.number;
         let deadline = self.now + wait;
         let waits = !wait.is_zero() && caller.run.is_some();
@@ -60,6 +57,7 @@ impl Reference {
             streams: false,
             deletes: false,
             exchanged: 0,
+            nesting: Nesting::default(),
             label: None,
             call: waits.then(|| (call.clone(), deadline, caller.run.unwrap_or_default())),
         };
@@ -69,9 +67,9 @@ impl Reference {
             self.state.timers.insert((deadline, Timer::Reply(number)));
         } else {
             let id = keys::run_id(number);
-            let delivery = json!({"status": "pending", "mode": "announce"});
             let result = json!({
-                "status": "accepted", "runId": id, "sessionKey": target, "delivery": delivery,
+                "status": "accepted", "runId": id, "sessionKey": target,
+                "delivery": {"status": "pending", "mode": "announce"},
             });
             self.answer(call, result);
         }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::decisions::{Ages, Anew};
 use super::journal::Dirty;
-use super::state::{Owed, Progress, Session, Standing, Turn};
+use super::state::{Progress, Session, Standing, Turn};
 use super::{Reference, keys};
 
 /// The shortest time between two turns of the same hour, on the day that loses one.
@@ -122,8 +122,9 @@ impl Reference {
         if self.decisions.stop_takes_what_waits() {
             self.forget_waiting(key);
         }
-        self.stop_session(key, Outcome::Killed);
+        self.stop_session(key, true, Outcome::Killed);
         self.hand_again(&untold);
+        self.wakes_no_more(key);
         self.unbind_session(key, UnboundBecause::Reset);
         self.answer(call, json!({"ok": true, "status": "ok", "key": key}));
     }
@@ -140,12 +141,13 @@ impl Reference {
         self.unbind_session(key, UnboundBecause::Deleted);
         let untold = self.drop_stale(key);
         self.delete_session(key);
-        self.stop_children(key, Outcome::Killed);
-        self.hand_again(&untold);
         self.answer(
             call,
             json!({"ok": true, "status": "ok", "deleted": true, "key": key}),
         );
+        self.stop_below(key, true, Outcome::Killed);
+        self.hand_again(&untold);
+        self.wakes_no_more(key);
     }
 
     /// Turns that waited for a session, and are not meant for what comes after it, are gone. Returns
@@ -220,40 +222,6 @@ impl Reference {
         }
     }
 
-    /// Stops the run of a session and everything that it asked for, at any depth. Its own run first:
-    /// it keeps its place until it has ended, so that what its children leave behind waits for that.
-    pub(super) fn stop_session(&mut self, key: &SessionKey, outcome: Outcome) {
-        let session = self.state.sessions.get(key);
-        if let Some(number) = session.and_then(|session| session.current) {
-            self.cancel(number, outcome);
-        }
-        self.cancel_waiting_child(key, outcome);
-        self.stop_children(key, outcome);
-    }
-
-    /// Stops the runs of all children of a session.
-    pub(super) fn stop_children(&mut self, key: &SessionKey, outcome: Outcome) {
-        let children: Vec<SessionKey> = self
-            .state
-            .debts
-            .values()
-            .filter(|debt| {
-                let open = matches!(debt.state, Standing::Running | Standing::Below);
-                debt.requester == *key && open && matches!(debt.what, Owed::Child(_))
-            })
-            .map(|debt| debt.child.clone())
-            .collect();
-        for child in children {
-            self.stop_session(&child, outcome);
-            let waiting = self.state.sessions.get(&child);
-            let waiting: Vec<u64> =
-                waiting.map_or(Vec::new(), |s| s.queue.iter().copied().collect());
-            for number in waiting {
-                self.cancel_queued(number, outcome);
-            }
-        }
-    }
-
     /// Cancels a run. Whoever waits is told when it has ended; what it says until then is not heard.
     pub(super) fn cancel(&mut self, number: u64, outcome: Outcome) {
         let Some(run) = self.state.runs.get_mut(&number) else {
@@ -282,7 +250,7 @@ impl Reference {
         }
     }
 
-    fn cancel_queued(&mut self, number: u64, outcome: Outcome) {
+    pub(super) fn cancel_queued(&mut self, number: u64, outcome: Outcome) {
         let Some(run) = self.state.runs.remove(&number) else {
             return;
         };

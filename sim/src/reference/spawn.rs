@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::decisions::Mode;
 use super::journal::Dirty;
+use super::nested::Nesting;
 use super::state::{ChildOf, Debt, Opening, Owed, Progress, Session, Spawn, Standing, Turn};
 use super::tools::Caller;
 use super::{Reference, keys};
@@ -45,7 +46,12 @@ impl Reference {
                         .unwrap_or_else(|| keys::words(&spawn.task)),
                     session_key: spawn.key.clone(),
                 }));
-                self.state.openings.insert(request, Opening { call, spawn });
+                let opening = Opening {
+                    call,
+                    spawn,
+                    stopped: false,
+                };
+                self.state.openings.insert(request, opening);
             }
             at => {
                 let bound = at.filter(|_| spawn.thread);
@@ -58,11 +64,17 @@ impl Reference {
         if self.focus_opened(opened) {
             return;
         }
-        let Some(Opening { call, spawn }) = self.state.openings.remove(&opened.request) else {
+        let Some(Opening {
+            call,
+            spawn,
+            stopped,
+        }) = self.state.openings.remove(&opened.request)
+        else {
             return;
         };
         let requester = self.state.session(&spawn.requester);
-        let outlived = requester.is_some_and(|session| session.incarnation == spawn.incarnation);
+        let outlived =
+            !stopped && requester.is_some_and(|session| session.incarnation == spawn.incarnation);
         match &opened.outcome {
             Opened::Opened { at } if !self.config.bindings_enabled(at) => {
                 let words = format!(
@@ -116,7 +128,9 @@ impl Reference {
         let origin = spawn.origin.clone();
         let mut run = self.new_run(spawn.key.clone(), turn, spawn.task.clone(), origin);
         let number = run.number;
-        self.state.debts.insert(number, debt_of(number, &spawn));
+        let mut debt = debt_of(number, &spawn);
+        debt.nesting.above = self.all_above(&spawn.requester);
+        self.state.debts.insert(number, debt);
         run.overrides = spawn.overrides;
         run.fork = spawn.fork;
         run.timeout = spawn.timeout;
@@ -246,6 +260,7 @@ fn debt_of(run: u64, spawn: &Spawn) -> Debt {
         deletes: spawn.deletes && spawn.mode == Mode::Run,
         label: spawn.label.clone(),
         exchanged: 0,
+        nesting: Nesting::default(),
         call: None,
     }
 }

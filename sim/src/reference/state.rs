@@ -13,8 +13,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decisions::{Audience, Cause, Mode, Path, Runtime, Times};
+use super::decisions::{Audience, Mode, Runtime, Times};
 use super::given_up::GivenUp;
+use super::nested::Nesting;
 use super::shelf::Shelf;
 use super::transcript::Line;
 use crate::recent::Recent;
@@ -65,6 +66,9 @@ pub(super) struct Session {
     /// The runs that wait behind it, in order of arrival.
     #[serde(skip)]
     pub queue: VecDeque<u64>,
+    /// The debts that a run of it yielded to wait for.
+    #[serde(default)]
+    pub awaits: Vec<u64>,
     /// What it was given and said.
     #[serde(skip)]
     pub lines: VecDeque<Line>,
@@ -117,6 +121,9 @@ pub(super) struct Run {
     /// The run that it was steered into did not take it.
     #[serde(skip)]
     pub unsteered: bool,
+    /// It ended its turn to wait.
+    #[serde(default)]
+    pub yielded: bool,
 }
 
 /// How far a run came.
@@ -196,6 +203,8 @@ pub(super) struct Debt {
     pub label: Option<Text>,
     /// How many turns of an exchange came before it.
     pub exchanged: u32,
+    #[serde(default)]
+    pub nesting: Nesting,
     /// The call that waits for a reply, until when, and the run that made it.
     #[serde(skip)]
     pub call: Option<(CallId, Time, u64)>,
@@ -261,6 +270,9 @@ pub(super) struct Post {
     pub doubted: bool,
     /// The first attempt at this piece.
     pub since: Time,
+    /// The run that one resumed, which nobody may have seen begin: a failure is that of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<u64>,
     /// The attempt that has no receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryId>,
@@ -334,6 +346,7 @@ pub(super) enum Timer {
     Post(u64),
     Reply(u64),
     RunTimeout(u64),
+    Settle(u64),
 }
 
 /// One message id in one conversation of one account.
@@ -373,6 +386,8 @@ pub(super) struct Joining {
 pub(super) struct Opening {
     pub call: CallId,
     pub spawn: Spawn,
+    /// Whoever asked was stopped meanwhile.
+    pub stopped: bool,
 }
 
 /// A spawn that was found to be in order.
@@ -544,6 +559,7 @@ impl Session {
             heard_at: None,
             current: None,
             queue: VecDeque::new(),
+            awaits: Vec::new(),
             lines: VecDeque::new(),
         }
     }
@@ -560,39 +576,5 @@ impl Run {
     /// Whether whoever waits for it has not been told yet.
     pub(super) fn is_live(&self) -> bool {
         !matches!(self.state, Progress::Cancelled(_))
-    }
-}
-
-impl Turn {
-    /// Whether it is of a child whose spawn was not answered.
-    pub(super) fn is_unaccepted(&self) -> bool {
-        matches!(
-            self,
-            Self::Child {
-                accepted: false,
-                ..
-            }
-        )
-    }
-
-    /// The path on which it comes about.
-    pub(super) fn path(&self) -> Path {
-        match self {
-            Self::Message(_) => Path::Chat,
-            Self::Child { .. } => Path::Task,
-            Self::Telling(_) => Path::News,
-            Self::Sent | Self::Plugin { .. } => Path::Agent,
-            Self::Internal(_) => Path::Clockwork,
-        }
-    }
-
-    /// Why it happens.
-    pub(super) fn cause(&self) -> Cause {
-        match self {
-            Self::Message(_) => Cause::Message,
-            Self::Child { .. } | Self::Telling(_) | Self::Sent => Cause::Session,
-            Self::Internal(path) => Cause::Internal(*path),
-            Self::Plugin { .. } => Cause::Plugin,
-        }
     }
 }

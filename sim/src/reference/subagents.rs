@@ -8,7 +8,7 @@ use moorline_spec::time::Span;
 use serde_json::{Value, json};
 
 use super::reach::given;
-use super::state::{CallSteer, Debt, Owed, Progress, Standing};
+use super::state::{CallSteer, Owed, Progress, Standing};
 use super::tools::Caller;
 use super::{Reference, keys};
 
@@ -108,15 +108,16 @@ impl Reference {
         if matches!(given(params, "target"), Some("all" | "*")) {
             let rows = self.rows(caller);
             let running: Vec<Row> = rows.into_iter().filter(|row| row.run.is_some()).collect();
-            for row in &running {
-                self.kill(&row.key);
-            }
             let text = match running.len() {
                 0 => "no running subagents to kill.".to_owned(),
                 count => format!("killed {count} subagent(s)."),
             };
             let keys: Vec<&SessionKey> = running.iter().map(|row| &row.key).collect();
-            return self.answer(call, json!({"status": "ok", "killed": keys, "text": text}));
+            self.answer(call, json!({"status": "ok", "killed": keys, "text": text}));
+            for row in &running {
+                self.kill(&row.key);
+            }
+            return;
         }
         match self.picked(caller, params) {
             Ok(row) => {
@@ -124,11 +125,9 @@ impl Reference {
                     Some(_) => format!("killed {}.", row.name()),
                     None => format!("{} is already finished.", row.name()),
                 };
+                let result = json!({"status": "ok", "killed": row.key, "text": text});
+                self.answer(call, result);
                 self.kill(&row.key);
-                self.answer(
-                    call,
-                    json!({"status": "ok", "killed": row.key, "text": text}),
-                );
             }
             Err(why) => self.refuse(call, why),
         }
@@ -138,7 +137,7 @@ impl Reference {
     fn kill(&mut self, key: &SessionKey) {
         let session = self.state.session(key);
         let runs = session.is_some_and(|session| session.current.is_some());
-        self.stop_session(key, Outcome::Killed);
+        self.stop_session(key, false, Outcome::Killed);
         if runs {
             self.unbind_session(key, UnboundBecause::Killed);
         }
@@ -199,21 +198,6 @@ impl Reference {
                 self.refuse(steer.call, why);
             }
         }
-    }
-
-    /// A run may end its turn: it is woken when something comes of what it waits for.
-    pub(super) fn yield_call(&mut self, call: CallId, caller: &Caller, params: &Value) {
-        let (Some(number), Some(key)) = (caller.run, &caller.key) else {
-            return self.refuse(call, "No session context");
-        };
-        let awaits =
-            |debt: &Debt| debt.requester == *key && debt.is_expected() && debt.run != number;
-        if !self.state.debts.values().any(awaits) {
-            let why = "nothing is pending: no child works, and no reply is awaited";
-            return self.refuse(call, why);
-        }
-        let message = params["message"].as_str().unwrap_or("Turn yielded.");
-        self.answer(call, json!({"status": "yielded", "message": message}));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The death of the gateway's process, and what comes after it.
 
 use moorline_spec::effect::Effect;
+use moorline_spec::id::RunId;
 use moorline_spec::marker::markers_in;
 use moorline_spec::scenario::{Anchor, Crash, CrashPoint, RunsAfterCrash, Scenario, Verb};
 use moorline_spec::stimulus::Stimulus;
@@ -196,6 +197,7 @@ impl<'s> World<'s> {
             if !matches!(effect, Effect::Persist(_)) {
                 break;
             }
+            self.crashes.effects += 1;
             self.apply(effect);
         }
         self.crash(crash);
@@ -270,12 +272,14 @@ impl<'s> World<'s> {
         })
     }
 
-    /// The crash that falls after as many effects as there were; one that tears a record waits for
-    /// the next effect to begin.
+    /// The crash that falls after as many effects as there were; one that tears a record, or falls
+    /// before the next effect, waits for that to begin.
     fn crash_at_count(&mut self, beginning: bool) -> Option<&'s Crash> {
         let count = CrashPoint::Effects(self.crashes.effects);
         let index = self.crashes.left.iter().position(|pending| {
-            let due = beginning == (pending.crash.torn || self.crashes.effects == 0);
+            let crash = pending.crash;
+            let begins = crash.torn || crash.before_next || self.crashes.effects == 0;
+            let due = beginning == begins;
             pending.point == count && due
         })?;
         Some(self.crashes.left.remove(index).crash)
@@ -331,6 +335,7 @@ impl<'s> World<'s> {
             RunsAfterCrash::Lost => (ids, Vec::new()),
             RunsAfterCrash::Kept => (Vec::new(), ids),
         };
+        let kept: Vec<RunId> = kept.into_iter().chain(self.untold_ends()).collect();
         self.alive.clone_from(&kept);
         if is_crash {
             self.happens(Happening::Crashed { lost, kept });
@@ -362,6 +367,20 @@ impl<'s> World<'s> {
             });
         }
         self.clock.push(back, Class::Life, What::Reopen);
+    }
+
+    /// Runs whose end waits to be told: for the gateway they go on until it is.
+    fn untold_ends(&self) -> Vec<RunId> {
+        let waits = self.backlog.iter().map(|told| &told.stimulus);
+        let waits = waits.chain(&self.told);
+        let ended = waits.filter_map(|stimulus| {
+            if let Stimulus::RunEnded(ended) = stimulus {
+                Some(ended.run.clone())
+            } else {
+                None
+            }
+        });
+        ended.collect()
     }
 
     /// The gateway comes back.

@@ -196,7 +196,9 @@ impl<'s> World<'s> {
         Self {
             scenario,
             disk: stage.disk,
-            patience: dials.relay_window + dials.sweep_every + Span::mins(1),
+            patience: dials.relay_window.max(dials.settle_window)
+                + dials.sweep_every
+                + Span::mins(1),
             trace: Trace {
                 entries: Vec::with_capacity(64 + 16 * scenario.steps.len()),
             },

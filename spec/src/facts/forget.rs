@@ -55,6 +55,7 @@ impl Facts {
         });
         let runs = &self.runs;
         self.tells.retain(|turn, _| runs.contains_key(turn));
+        self.below.forget(|run| runs.contains_key(run));
         self.steers.retain(|_, steer| runs.contains_key(&steer.run));
         for session in self.sessions.values_mut() {
             session.runs.retain(|run| runs.contains_key(run));

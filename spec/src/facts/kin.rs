@@ -1,6 +1,6 @@
 //! How sessions are related, and by which names they can be reached.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{CallFacts, Facts, Role, RunFacts};
 use crate::effect::StartRun;
@@ -14,6 +14,8 @@ pub(super) struct Kin {
     parents: FxHashMap<SessionKey, SessionKey>,
     /// The children that were accepted under a label, and whether each stays after its run.
     labels: FxHashMap<Text, Vec<(SessionKey, bool)>>,
+    /// Labels of spawns that the gateway died over: whether they are taken nobody knows.
+    unsure: FxHashSet<Text>,
     /// The session that has an id.
     ids: FxHashMap<SessionId, SessionKey>,
     /// The agents there are.
@@ -90,6 +92,17 @@ impl Facts {
         }
     }
 
+    /// The gateway died before it answered: what it was to spawn may be there, under its label.
+    pub(super) fn suppose_labels(&mut self) {
+        let life = self.lives;
+        let calls = self.calls.values();
+        let unanswered = calls.filter(|call| call.answer.is_none() && call.life == life);
+        let spawns = unanswered.filter(|call| call.method == "sessions_spawn");
+        let labels = spawns.filter_map(|call| call.text("label"));
+        let labels: Vec<Text> = labels.map(|label| Text::from(label.trim())).collect();
+        self.kin.unsure.extend(labels);
+    }
+
     /// A session was given another label, or none.
     fn note_patched_label(&mut self, id: &CallId) {
         let call = self.calls.get(id);
@@ -117,6 +130,14 @@ impl Facts {
         std::iter::successors(self.kin.parents.get(key), parent)
             .take(64)
             .any(|parent| parent == above)
+    }
+
+    /// Every session that another one spawned, at any depth.
+    pub(super) fn all_below(&self, above: &SessionKey) -> Vec<SessionKey> {
+        let keys = self.kin.parents.keys();
+        keys.filter(|key| self.is_below(above, key))
+            .cloned()
+            .collect()
     }
 
     /// Whether one session may reach another.
@@ -219,6 +240,9 @@ impl Facts {
     }
 
     fn labelled(&self, label: &str) -> Named {
+        if self.kin.unsure.contains(label) {
+            return Named::Unclear;
+        }
         let known = self.kin.labels.get(label).map_or(&[][..], Vec::as_slice);
         let deleted = |key: &SessionKey| {
             let session = self.sessions.get(key);

@@ -6,6 +6,7 @@
 
 mod again;
 mod archive;
+mod below;
 mod binding;
 mod bound;
 mod circumstances;
@@ -48,6 +49,7 @@ use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
 pub use archive::ArchiveFacts;
+pub use below::Stop;
 pub use binding::{BindingFacts, BindingId};
 pub use circumstances::{Chatter, Circumstances, Touch};
 pub use command::BindingCommand;
@@ -160,6 +162,7 @@ pub struct Facts {
     /// Replies that came after their senders had stopped waiting, by the send.
     pub late: FxHashMap<CallId, Late>,
     kin: kin::Kin,
+    below: below::Below,
     /// For each turn that was given completions, whose.
     tells: FxHashMap<RunId, Vec<RunId>>,
     /// How many completions, replies and calls still wait.
@@ -224,6 +227,7 @@ impl Facts {
             replies: room(),
             late: FxHashMap::default(),
             kin: kin::Kin::default(),
+            below: below::Below::default(),
             tells: FxHashMap::default(),
             owed: 0,
             settlements: 0,
@@ -257,6 +261,7 @@ impl Facts {
         self.look_at(entry);
         self.binding_news.clear();
         self.answered = None;
+        self.below.stop_here = None;
         match &entry.what {
             What::Stimulus(stimulus) => {
                 self.note_told(stimulus);

@@ -66,6 +66,8 @@ pub enum Settled {
     Failed,
     /// Another run took its place.
     Resumed(RunId),
+    /// Whoever asked was stopped from above.
+    Stopped,
 }
 
 /// Something that is owed, for whoever asks.
@@ -183,7 +185,13 @@ impl Facts {
         let silent = self.profile.dials.no_reply == NoReply::Silent
             && outcome == Outcome::Ok
             && run.words.is_empty();
-        if refused || silent || call.by == Caller::Plugin || !call.wants_completion() {
+        let unasked = call.by == Caller::Plugin || !call.wants_completion();
+        if refused
+            || silent
+            || unasked
+            || self.was_stopped(call)
+            || self.below.given_up.contains(id)
+        {
             return;
         }
         let completion = Completion {
@@ -200,6 +208,7 @@ impl Facts {
         if self.completions.insert(id.clone(), completion).is_none() {
             self.owed += 1;
         }
+        self.note_child_end(id);
     }
 
     /// A child that is bound says its last words in its conversation too.
@@ -278,7 +287,7 @@ impl Facts {
         }
         for born in markers.iter().filter_map(|marker| self.born.get(marker)) {
             let child = match &born.what {
-                BornAs::LastWords(run) => Some(run),
+                BornAs::LastWords(run) => Some(self.goes_on_in(run).unwrap_or(run)),
                 BornAs::Parameter(call) => self.calls.get(call).and_then(|call| call.run.as_ref()),
                 BornAs::Message { .. } | BornAs::Internal | BornAs::Progress(_) => None,
             };
@@ -392,6 +401,7 @@ impl Facts {
     pub(super) fn on_report(&mut self, report: &Report) {
         match report {
             Report::Failed { run, .. } => {
+                self.give_up_early(run);
                 self.settle_completion(run, Settled::Failed);
                 self.settle_reply(run, Settled::Failed);
                 self.settle_late(|late| late.run == *run);
@@ -440,6 +450,8 @@ impl Facts {
         }
         self.steers.retain(|_, steer| steer.outcome.is_some());
         self.lose_unwritten();
+        self.suppose_stops();
+        self.suppose_labels();
         self.suppose_bindings();
         let life = self.lives;
         let waiting = self

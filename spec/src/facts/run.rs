@@ -40,6 +40,8 @@ pub struct RunFacts {
     pub cancelled: bool,
     /// Whether the gateway was told that nobody knows if it started.
     pub start_unknown: bool,
+    /// Whether it ended its turn to wait: what it says then need not be its end.
+    pub yielded: bool,
     /// The markers of its last words that were born with them.
     pub words: Vec<Marker>,
     /// The entry it was asked for in, and when.
@@ -248,6 +250,8 @@ impl Facts {
         call.answer = Some(answer.result.clone());
         call.answered = Some((self.index, self.now));
         self.note_admin_answer(&answer.call);
+        self.on_stopping_answer(&answer.call);
+        self.note_yield(&answer.call);
         self.note_spawn_answer(&answer.call);
         self.note_archive_time(&answer.call);
         self.on_spawn_answered(&answer.call);
@@ -287,6 +291,7 @@ impl Facts {
             state: RunState::Asked,
             cancelled: false,
             start_unknown: false,
+            yielded: false,
             words: Vec::new(),
             asked: (self.index, entry.at),
         };
@@ -350,6 +355,7 @@ impl Facts {
         session.written_to = now;
         session.live.retain(|live| *live != ended.run);
         self.note_archive_end(&ended.run);
+        self.go_on_in(&ended.run, ended.outcome);
         self.settle_turn(&ended.run, ended.outcome);
         self.begin_owing(ended, entry);
     }

@@ -214,6 +214,7 @@ impl Facts {
             session.interacted_at = session.interacted_at.max(Some(entry.at));
             session.written_to = entry.at;
         }
+        self.on_stop_command(inbound, message.wants_answer);
         // The same message again changes nothing of what is known of it.
         self.messages.entry(marker.clone()).or_insert(message);
     }

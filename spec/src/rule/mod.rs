@@ -8,10 +8,12 @@
 
 mod binding;
 mod book;
+mod cancel;
 mod config;
 mod ingress;
 mod isolation;
 mod kind;
+mod nested;
 mod policy;
 mod relay;
 mod restart;
@@ -110,7 +112,9 @@ static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         routing::rules(),
         relay::rules(),
         isolation::rules(),
+        nested::rules(),
         send::rules(),
+        cancel::rules(),
         restart::rules(),
         config::rules(),
     ];

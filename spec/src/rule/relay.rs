@@ -233,6 +233,7 @@ fn refused() -> Vec<Rule> {
                 Kind::Deliver,
                 Kind::StartRun,
                 Kind::SteerRun,
+                Kind::Crashed,
             ],
             ..rule("relay.gives-up-aloud", || {
                 Box::<aloud::GivesUpAloud>::default()

@@ -1,5 +1,7 @@
 //! After a crash.
 
+mod twice;
+
 use super::relay::carried;
 use super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::effect::Effect;
@@ -10,7 +12,7 @@ use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
 pub(super) fn rules() -> Vec<Rule> {
-    vec![Rule {
+    let converges = Rule {
         id: "restart.converges",
         family: Family::Restart,
         keyword: Keyword::Must,
@@ -20,7 +22,37 @@ pub(super) fn rules() -> Vec<Rule> {
         sees: &[Kind::Crashed, Kind::StartRun],
         checker: Some(|| Box::<Converges>::default()),
         relation: None,
-    }]
+    };
+    let nothing_twice = Rule {
+        id: "restart.nothing-twice",
+        text: "Recovery is single-flight and idempotent: one life resumes each thing once, what was \
+               resumed before is not resumed again, and what was over before the restart is not \
+               done, posted or reported again. Repeated restarts change nothing more.",
+        sources: &["I-10", "I-16", "DD-010", "RR-003", "RR-004"],
+        sees: &[
+            Kind::Open,
+            Kind::Inbound,
+            Kind::InternalTurn,
+            Kind::Call,
+            Kind::RunStarted,
+            Kind::RunProgress,
+            Kind::RunEnded,
+            Kind::Receipt,
+            Kind::Steered,
+            Kind::Compacted,
+            Kind::ConfigChanged,
+            Kind::ThreadChanged,
+            Kind::Wake,
+            Kind::Stop,
+            Kind::Crashed,
+            Kind::StartRun,
+            Kind::Deliver,
+            Kind::Report,
+        ],
+        checker: Some(|| Box::<twice::NothingTwice>::default()),
+        ..converges
+    };
+    vec![converges, nothing_twice]
 }
 
 /// MUST: what a crash found in flight is settled by the end.

@@ -40,6 +40,7 @@ pub(super) fn rules() -> Vec<Rule> {
                 Kind::Report,
                 Kind::ThreadChanged,
                 Kind::ThreadProbed,
+                Kind::Crashed,
             ],
             ..rule("binding.platform-end", || Box::<PlatformEnd>::default())
         },
@@ -158,6 +159,11 @@ impl Checker for PlatformEnd {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         if let What::Stimulus(Stimulus::ThreadChanged(changed)) = &entry.what {
             self.told(&changed.at, facts);
+        }
+        if let What::World(World::Crashed { .. }) = &entry.what {
+            // What it was told as it died it may not have taken in.
+            let now = facts.now();
+            self.unsaid.retain(|_, since| since.1 < now);
         }
         for routed in routed(facts) {
             let Some((told, state, ends)) = Self::ends(routed.binding, facts) else {

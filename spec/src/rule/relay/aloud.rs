@@ -10,7 +10,7 @@ use crate::id::{Marker, RunId};
 use crate::rule::{Checker, Sink};
 use crate::stimulus::{Caller, Stimulus};
 use crate::time::Time;
-use crate::trace::{Entry, What};
+use crate::trace::{Entry, What, World};
 
 /// How many failures are followed; what came before the last so many may be shown no more.
 const FAILED_MAX: usize = 500;
@@ -60,6 +60,7 @@ impl Checker for GivesUpAloud {
                     }
                 }
             }
+            What::World(World::Crashed { .. }) => self.suppose_taken_up(facts),
             _ if self.failed.is_empty() && self.retried.is_empty() && self.dismissed.is_empty() => {
             }
             What::Effect(Effect::Answer(answer)) => self.on_answer(answer, facts, sink),
@@ -135,6 +136,16 @@ impl GivesUpAloud {
     fn named(&self, call: &CallFacts, facts: &Facts) -> Option<RunId> {
         let (run, _) = self.failed.get_key_value(target(call)?)?;
         may_see(call, run, facts).then(|| run.clone())
+    }
+
+    /// The gateway died before it answered: what it was to try again or dismiss it may have.
+    fn suppose_taken_up(&mut self, facts: &Facts) {
+        let calls = facts.calls.values();
+        let unanswered = calls.filter(|call| call.answer.is_none() && call.method == "subagents");
+        let named = unanswered.filter_map(target);
+        for name in named {
+            self.failed.remove(name);
+        }
     }
 
     fn on_answer(&mut self, answer: &Answer, facts: &Facts, sink: &mut Sink) {

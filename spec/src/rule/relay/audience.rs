@@ -92,7 +92,7 @@ impl Checker for Audience {
                     "both were to be told: the session and the conversation",
                 ),
                 Some(Settled::Posted | Settled::ByTurn(_)) => sink.witness(),
-                Some(Settled::Failed | Settled::Resumed(_)) | None => (),
+                Some(Settled::Failed | Settled::Resumed(_) | Settled::Stopped) | None => (),
             }
         }
     }

@@ -221,6 +221,19 @@ fn tell(turn: &RunId, steer: Option<&SteerId>, markers: &[Marker], facts: &Facts
     }
 }
 
+/// Whether what a child said stands there because its session, which remembers it, says it again in
+/// a reply.
+fn repeats_in_reply(child: &RunId, markers: &[Marker], facts: &Facts) -> bool {
+    let Some(child) = facts.runs.get(child) else {
+        return false;
+    };
+    let mut born = markers.iter().filter_map(|marker| facts.born.get(marker));
+    born.any(|born| {
+        let by = born.run().and_then(|by| facts.runs.get(by));
+        by.is_some_and(|by| by.key == child.key && matches!(by.role, Role::Sent(_)))
+    })
+}
+
 /// The children that some markers tell a turn's session of, each with another of its turns that was
 /// told of it and failed not.
 pub(super) fn told_before(
@@ -242,6 +255,9 @@ pub(super) fn told_before(
             continue;
         };
         if completion.requester.as_ref() != Some(&run.key) || *turn == child {
+            continue;
+        }
+        if repeats_in_reply(&child, markers, facts) {
             continue;
         }
         // A chat turn that repeats what the session knows anyway does not tell it anew.

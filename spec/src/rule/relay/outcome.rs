@@ -73,6 +73,12 @@ impl Checker for OutcomeTrue {
     }
 }
 
+/// Whether what a run ended with need not be told: it only ended its turn to wait, or was stopped
+/// before anybody was told of it.
+fn is_open(child: &RunId, facts: &Facts) -> bool {
+    facts.was_overtaken(child) || facts.runs.get(child).is_some_and(|run| run.yielded)
+}
+
 impl OutcomeTrue {
     fn on_news(&mut self, turn: &RunId, facts: &Facts, sink: &mut Sink) {
         if facts.completions.is_empty() && facts.calls.is_empty() {
@@ -104,7 +110,7 @@ impl OutcomeTrue {
                 self.early.remove(child);
                 sink.witness();
             }
-            By::Task if self.unheard.contains(child) => (),
+            By::Task if self.unheard.contains(child) || is_open(child, facts) => (),
             By::Task => {
                 let (words, key) = (completion.words[0].in_text(), news.told);
                 sink.fail(

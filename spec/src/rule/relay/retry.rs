@@ -28,7 +28,7 @@ const PATIENCE: Span = Span::mins(1);
 pub(super) struct RetryClassified {
     /// Texts that were refused, by what they are made for and where they are to go.
     series: FxHashMap<(Marker, Address), Series>,
-    /// Texts of which nobody knows whether they were posted.
+    /// Texts of which nobody knows whether they were posted, or since when they are tried.
     doubted: BTreeSet<(Marker, Address)>,
     /// Runs that ended while another text was refused elsewhere, and of which nothing was heard yet.
     waits: BTreeMap<RunId, Waits>,
@@ -81,8 +81,9 @@ impl Checker for RetryClassified {
             What::Stimulus(Stimulus::Call(call)) if call.params["action"] == "retry" => {
                 self.series.clear();
             }
+            // When the first attempt at a text was made, the next life may or may not know.
             What::World(World::Crashed { .. }) => {
-                self.series.clear();
+                self.doubted.extend(self.series.drain().map(|(key, _)| key));
                 self.waits.clear();
             }
             _ => (),

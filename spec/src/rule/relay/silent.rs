@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::news::{By, news};
 use crate::effect::Effect;
-use crate::facts::{Facts, Role, Settled};
+use crate::facts::{Facts, Role, RunState, Settled};
 use crate::id::RunId;
 use crate::profile::NoReply;
 use crate::rule::{Checker, Sink};
@@ -68,7 +68,7 @@ impl Checker for SilentTokens {
             };
             match &completion.settled {
                 Some(Settled::ByTurn(_) | Settled::Posted) => sink.witness(),
-                Some(Settled::Failed | Settled::Resumed(_)) => (),
+                Some(Settled::Failed | Settled::Resumed(_) | Settled::Stopped) => (),
                 None => {
                     let who = completion
                         .requester
@@ -104,6 +104,10 @@ impl SilentTokens {
         let Some(token) = self.children.get(news.child) else {
             return;
         };
+        // The gateway died as it was told so, and may know nothing of it.
+        if facts.runs.get(news.child).map(|run| run.state) == Some(RunState::Lost) {
+            return;
+        }
         let skips = silence::skips(token);
         let silent = facts.profile.dials.no_reply == NoReply::Silent;
         if skips || silent {

@@ -80,3 +80,69 @@ fn what_a_gateway_was_told_as_it_died_it_was_not_told() {
     story.ends("d", "ok", "", "r1 r1.1");
     story.keeps("relay.once");
 }
+
+#[test]
+fn one_recovery_resumes_a_message_once() {
+    let dies = || {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.at_secs(10).crashes(&["a"], &[]);
+        story
+    };
+    let mut story = dies();
+    story.starts_with("b", "main", "continue", "m1", json!("a"));
+    story.keeps("restart.nothing-twice");
+    story.starts_with("c", "main", "continue", "m1", json!("a"));
+    story.breaks("restart.nothing-twice", "both are asked for");
+
+    // The second one dies too: it is not resumed once more.
+    let mut story = dies();
+    story.starts_with("b", "main", "continue", "m1", json!("a"));
+    story.at_secs(20).crashes(&["b"], &[]);
+    story.starts_with("c", "main", "continue", "m1", json!("b"));
+    story.breaks("restart.nothing-twice", "which resumed run a");
+}
+
+#[test]
+fn what_was_over_is_not_done_posted_or_reported_again() {
+    let over = || {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.ends("a", "ok", "m1.1", "m1");
+        story.delivered("d1", HOME, "m1 m1.1");
+        story.at_secs(5).says("m2", HOME);
+        story.at_secs(10).crashes(&[], &[]);
+        story
+    };
+    let mut story = over();
+    story.starts("b", "main", "m1");
+    story.breaks("restart.nothing-twice", "did before it");
+    let mut story = over();
+    story.delivers("d2", HOME, "m1 m1.1");
+    story.breaks("restart.nothing-twice", "was accepted there");
+    // What came before the receipt may come again.
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    story.ends("a", "ok", "m1.1", "m1");
+    story
+        .delivers("d1", HOME, "m1 m1.1")
+        .posted("d1", HOME, "m1 m1.1");
+    story.at_secs(10).crashes(&[], &[]);
+    story.delivers("d2", HOME, "m1 m1.1");
+    story.keeps("restart.nothing-twice");
+}
+
+#[test]
+fn a_failure_is_reported_again_only_where_the_report_may_not_have_left() {
+    let failed = json!({"report": {"failed": {"run": "a", "why": "refused"}}});
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    story.asks(failed.clone());
+    story.at_secs(10).crashes(&[], &[]);
+    story.asks(failed.clone());
+    story.keeps("restart.nothing-twice");
+    story.at_secs(20).says("m2", HOME);
+    story.at_secs(30).crashes(&[], &[]);
+    story.asks(failed);
+    story.breaks("restart.nothing-twice", "reported again");
+}

@@ -62,6 +62,14 @@ fn sent(id: &CallId, call: &CallFacts, key: &SessionKey, facts: &Facts, sink: &m
     if call.status() != Some("forbidden") {
         return;
     }
+    // Whose child a session was that is gone, nobody knows any more.
+    if facts
+        .sessions
+        .get(key)
+        .is_some_and(|session| session.deleted)
+    {
+        return;
+    }
     if facts.may_reach(from, key) {
         let seen = format!("call {id} of session {from} for session {key} is forbidden");
         let how = visibility(facts);

@@ -160,7 +160,8 @@ impl Durable {
     /// What became of a spawn that was at stake, if nobody was told.
     fn lost(&self, id: &CallId, facts: &Facts) -> Option<String> {
         let call = facts.calls.get(id)?;
-        if self.noticed.contains(id) {
+        // Whoever was stopped from above, or wished so, is told of nothing.
+        if self.noticed.contains(id) || facts.was_stopped(call) || !call.wants_completion() {
             return None;
         }
         let reported = |run: &str| self.reported.iter().any(|known| known.as_str() == run);

@@ -36,7 +36,8 @@ impl Checker for Helps {
         };
         // Once something was asked for, it failed for a reason that no parameter is.
         let (id, call) = (&answer.call, asked.call);
-        if !is_refused(call) || call.asked_thread || call.run.is_some() {
+        let restarted = call.life != facts.lives;
+        if !is_refused(call) || call.asked_thread || call.run.is_some() || restarted {
             return;
         }
         let said = words(call);

@@ -247,6 +247,13 @@ impl StepForm {
             if crash.torn && crash.effects.is_none() {
                 return Err("a crash tears a record only after a number of `effects`".to_owned());
             }
+            if crash.before_next && (crash.effects.is_none() || crash.torn) {
+                return Err(
+                    "a crash falls `before_next` after a number of `effects`, and tears \
+                            nothing"
+                        .to_owned(),
+                );
+            }
             return match (needs_run, one.into_iter().filter(|&given| given).count()) {
                 (true, _) => Err("a crash at an anchor needs `of`, the run's name".to_owned()),
                 (false, 0 | 1) => Ok(Verb::Crash(crash)),

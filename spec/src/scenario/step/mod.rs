@@ -192,6 +192,10 @@ pub struct Crash {
     /// With `effects`: it falls while the next effect begins; of a record, half reaches the disk.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub torn: bool,
+    /// With `effects`: the gateway was told what leads to the next effect, and dies right before
+    /// it; of a record, nothing reaches the disk.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub before_next: bool,
     /// How long it stays down; a second if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub down: Option<Span>,

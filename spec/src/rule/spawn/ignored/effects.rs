@@ -70,8 +70,14 @@ impl Effects {
                 }
             }
             Role::Event(child) => {
-                let child = child.clone();
-                self.on_told(&child, &start.session_key, &run.given, facts, sink);
+                // What is said for a child by a later turn of it is news of the child too.
+                let mut told = facts.told_in(&run.given);
+                if !told.contains(child) {
+                    told.push(child.clone());
+                }
+                for child in told {
+                    self.on_told(&child, &start.session_key, &run.given, facts, sink);
+                }
             }
             Role::Chat(_) | Role::Sent(_) | Role::Plugin(_) | Role::Internal | Role::Unknown => (),
         }
@@ -91,7 +97,9 @@ impl Effects {
             return;
         };
         let of = |marker: &Marker| facts.born.get(marker)?.run().cloned();
-        for child in entry.markers.iter().filter_map(of).collect::<Vec<_>>() {
+        let mut told = facts.told_in(&entry.markers);
+        told.extend(entry.markers.iter().filter_map(of));
+        for child in told {
             self.on_told(&child, &key, &entry.markers, facts, sink);
         }
     }

@@ -1,0 +1,237 @@
+//! Wrong about what a restart does that was done before.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a meddler looks at one thing"
+)]
+
+use std::collections::BTreeMap;
+
+use moorline_spec::effect::{Effect, Persist, StartRun};
+use moorline_spec::id::RunId;
+use moorline_spec::stimulus::{Outcome, Stimulus};
+use moorline_spec::time::Time;
+use serde_json::Value;
+
+use super::nested::tells;
+use super::{Broken, Meddler, deciding, meddled, nesting};
+use crate::reference::{Decisions, Lost, NestingDecisions, Recovery, Right};
+
+pub(super) fn gateways() -> Vec<Broken> {
+    vec![
+        Broken {
+            id: "two-recoveries-at-once",
+            rule: "restart.nothing-twice",
+            report: Some("RR-003"),
+            summary: "Two scans for what died overlap, and each resumes what it finds.",
+            build: meddled::<TwoScans>,
+        },
+        Broken {
+            id: "resumes-without-end",
+            rule: "restart.nothing-twice",
+            report: Some("RR-004"),
+            summary: "What dies again after it was resumed is resumed again, after each restart.",
+            build: deciding::<ResumesAlways>,
+        },
+        Broken {
+            id: "jobs-that-ended-run-again",
+            rule: "restart.nothing-twice",
+            report: Some("RR-006"),
+            summary: "A job of the clockwork that was over is run again after a restart.",
+            build: meddled::<JobsAgain>,
+        },
+        Broken {
+            id: "recovers-the-old-name-again",
+            rule: "restart.nothing-twice",
+            report: Some("RR-022"),
+            summary: "A run that was resumed under another name, and has ended, is resumed again \
+                      after the next restart, since the old name is still there.",
+            build: meddled::<OldNames>,
+        },
+        Broken {
+            id: "reports-again-at-each-restart",
+            rule: "restart.nothing-twice",
+            report: None,
+            summary: "The last failure is reported again after each restart.",
+            build: nesting::<ReportsAgain>,
+        },
+        Broken {
+            id: "lost-is-told-twice",
+            rule: "relay.once",
+            report: None,
+            summary: "That a run died with the gateway is told by two keepers of its end, a turn each \
+                      (W-15).",
+            build: meddled::<LostTwice>,
+        },
+        Broken {
+            id: "settled-is-not-written-down",
+            rule: "relay.once",
+            report: None,
+            summary: "That a completion was told is kept in memory, so that the next life tells of it \
+                      again (W-4, W-14).",
+            build: meddled::<SettledUnwritten>,
+        },
+    ]
+}
+
+#[derive(Default)]
+struct ResumesAlways;
+
+impl Decisions for ResumesAlways {
+    fn recover(&self, lost: &Lost) -> Recovery {
+        match lost {
+            Lost::Message { .. } => Recovery::Resume,
+            Lost::Child { .. } | Lost::Telling | Lost::Sent | Lost::Unasked => Right.recover(lost),
+        }
+    }
+}
+
+#[derive(Default)]
+struct ReportsAgain;
+
+impl NestingDecisions for ReportsAgain {
+    fn notes_reports(&self) -> bool {
+        false
+    }
+}
+
+/// A run under another name.
+fn twin(start: &StartRun, mark: &str) -> Effect {
+    Effect::StartRun(StartRun {
+        run: format!("{}-{mark}", start.run).into(),
+        ..start.clone()
+    })
+}
+
+fn is_restored(stimuli: &[Stimulus]) -> bool {
+    let restored = |stimulus: &Stimulus| matches!(stimulus, Stimulus::Open(open) if open.restored);
+    stimuli.iter().any(restored)
+}
+
+#[derive(Default)]
+struct TwoScans;
+
+impl Meddler for TwoScans {
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        let resumed = effects.iter().filter_map(|effect| match effect {
+            Effect::StartRun(start) if start.resumes.is_some() => Some(twin(start, "too")),
+            _ => None,
+        });
+        let resumed: Vec<Effect> = resumed.collect();
+        effects.extend(resumed);
+    }
+}
+
+/// Marks a job as due until its life ends.
+#[derive(Default)]
+struct JobsAgain {
+    /// Jobs that were asked for and not begun.
+    asked: Vec<String>,
+    begun: BTreeMap<RunId, StartRun>,
+    ended: Vec<StartRun>,
+    again: bool,
+    count: u32,
+}
+
+impl Meddler for JobsAgain {
+    fn stimuli(&mut self, _: Time, stimuli: &mut Vec<Stimulus>) {
+        self.again = is_restored(stimuli);
+        for stimulus in stimuli {
+            match stimulus {
+                Stimulus::InternalTurn(turn) => self.asked.push(turn.text.to_string()),
+                Stimulus::RunEnded(ended) => {
+                    let begun = self.begun.remove(&ended.run);
+                    self.ended
+                        .extend(begun.filter(|_| ended.outcome == Outcome::Ok));
+                }
+                _ => (),
+            }
+        }
+    }
+
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        for effect in effects.iter() {
+            if let Effect::StartRun(start) = effect
+                && self
+                    .asked
+                    .iter()
+                    .any(|asked| start.input.contains(asked.as_str()))
+            {
+                self.begun.insert(start.run.clone(), start.clone());
+            }
+        }
+        if std::mem::take(&mut self.again) {
+            for start in &self.ended {
+                self.count += 1;
+                effects.push(twin(start, &format!("again-{}", self.count)));
+            }
+        }
+    }
+}
+
+/// Keeps the old name of what it resumed.
+#[derive(Default)]
+struct OldNames {
+    resumed: Vec<StartRun>,
+    restarts: u32,
+    again: bool,
+}
+
+impl Meddler for OldNames {
+    fn stimuli(&mut self, _: Time, stimuli: &mut Vec<Stimulus>) {
+        self.again = is_restored(stimuli);
+    }
+
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        let resumed = effects.iter().filter_map(|effect| match effect {
+            Effect::StartRun(start) if start.resumes.is_some() => Some(start.clone()),
+            _ => None,
+        });
+        let new: Vec<StartRun> = resumed.collect();
+        if std::mem::take(&mut self.again) {
+            self.restarts += 1;
+            let mark = format!("again-{}", self.restarts);
+            effects.extend(self.resumed.iter().map(|start| twin(start, &mark)));
+        }
+        self.resumed.extend(new);
+    }
+}
+
+/// Two keepers of one end.
+#[derive(Default)]
+struct LostTwice;
+
+impl Meddler for LostTwice {
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        let lost = effects.iter().filter_map(|effect| match effect {
+            Effect::StartRun(start) if tells(start) && start.input.contains("failed (lost)") => {
+                Some(twin(start, "too"))
+            }
+            _ => None,
+        });
+        let lost: Vec<Effect> = lost.collect();
+        effects.extend(lost);
+    }
+}
+
+/// Takes out of each record what it says of completions that are settled.
+#[derive(Default)]
+struct SettledUnwritten;
+
+impl Meddler for SettledUnwritten {
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        for effect in effects {
+            let Effect::Persist(Persist { record }) = effect else {
+                continue;
+            };
+            let Ok(mut changes) = serde_json::from_str::<Vec<Value>>(&record.text()) else {
+                continue;
+            };
+            let before = changes.len();
+            changes.retain(|change| change.get("settled").is_none());
+            if changes.len() != before {
+                *record = Value::Array(changes).to_string().into();
+            }
+        }
+    }
+}

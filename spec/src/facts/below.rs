@@ -1,0 +1,271 @@
+//! Who is below whom: what goes on for a child that waits for its own, and what is stopped with
+//! whoever is above it.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{CallFacts, Facts, Role, Settled};
+use crate::id::{CallId, RunId, SessionKey};
+use crate::stimulus::{Caller, Inbound, Outcome};
+
+/// What is known of those that are below others.
+#[derive(Debug, Default)]
+pub(super) struct Below {
+    /// For each session of a child, its last run whose end was owed.
+    child_runs: FxHashMap<SessionKey, RunId>,
+    /// Turns of a child that go on where its run ended, and that run.
+    continues: FxHashMap<RunId, RunId>,
+    /// Sessions that were stopped from above, and hear no more of what they asked for before.
+    stopped_from_above: FxHashMap<SessionKey, usize>,
+    /// What the entry that facts are up to date with stops.
+    pub(super) stop_here: Option<Stop>,
+    /// Runs whose failure was made visible before they ended.
+    pub(super) given_up: FxHashSet<RunId>,
+    /// Runs that had ended, and that a stop reached before anybody was told of that.
+    overtaken: FxHashSet<RunId>,
+}
+
+impl Below {
+    /// Forgets what is about runs that are forgotten.
+    pub(super) fn forget(&mut self, is_known: impl Fn(&RunId) -> bool) {
+        self.continues.retain(|turn, _| is_known(turn));
+        self.given_up.retain(&is_known);
+        self.overtaken.retain(&is_known);
+        self.child_runs.retain(|_, run| is_known(run));
+    }
+}
+
+/// A session that is stopped, and what is below it.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// The session that was named.
+    pub root: SessionKey,
+    /// Everything that it asked for, at any depth.
+    pub below: Vec<SessionKey>,
+    /// Whether the session that was named hears no more of what it asked for; one that is reset or
+    /// deleted may have its place taken by whoever asked.
+    pub silences: bool,
+    /// How it was asked for, in words.
+    pub by: String,
+}
+
+impl Stop {
+    /// Every session whose runs are to end.
+    pub fn all(&self) -> impl Iterator<Item = &SessionKey> {
+        std::iter::once(&self.root).chain(&self.below)
+    }
+
+    fn silenced(&self) -> impl Iterator<Item = &SessionKey> {
+        let root = std::iter::once(&self.root).filter(|_| self.silences);
+        root.chain(&self.below)
+    }
+}
+
+impl Facts {
+    /// What the entry they are up to date with stops.
+    pub fn stop_here(&self) -> Option<&Stop> {
+        self.below.stop_here.as_ref()
+    }
+
+    /// Whether a stop reached a run after its end, and before anybody was told of that: it may be told
+    /// of as killed.
+    pub fn was_overtaken(&self, run: &RunId) -> bool {
+        self.below.overtaken.contains(run)
+    }
+
+    /// The run of a child whose end is told with what is said in this turn of its session.
+    pub fn goes_on_in(&self, turn: &RunId) -> Option<&RunId> {
+        self.below.continues.get(turn)
+    }
+
+    /// The last run of a child's session whose end was owed to somebody.
+    pub fn child_run(&self, key: &SessionKey) -> Option<&RunId> {
+        self.below.child_runs.get(key)
+    }
+
+    /// A child's end is owed to somebody.
+    pub(super) fn note_child_end(&mut self, run: &RunId) {
+        if let Some(key) = self.runs.get(run).map(|run| run.key.clone()) {
+            self.below.child_runs.insert(key, run.clone());
+        }
+    }
+
+    /// A turn in which a child heard of its own children ended well: what it says is part of the
+    /// child's own end, where nobody was told of that yet.
+    pub(super) fn go_on_in(&mut self, turn: &RunId, outcome: Outcome) {
+        if outcome != Outcome::Ok
+            || self.below.child_runs.is_empty()
+            || self.told_by(turn).is_empty()
+        {
+            return;
+        }
+        let Some(run) = self.runs.get(turn) else {
+            return;
+        };
+        let child = self.below.child_runs.get(&run.key);
+        let Some(child) = child.filter(|_| matches!(run.role, Role::Event(_))) else {
+            return;
+        };
+        let waits = |child: &RunId| {
+            let completion = self.completions.get(child);
+            completion.is_some_and(|c| c.settled.is_none() && c.turns.is_empty())
+        };
+        if waits(child) {
+            self.below.continues.insert(turn.clone(), child.clone());
+        }
+    }
+
+    /// The failure of a run is made visible before it ends: what is still to be told of it is nothing.
+    pub(super) fn give_up_early(&mut self, run: &RunId) {
+        if self.runs.get(run).is_some_and(|run| run.state.is_live()) {
+            self.below.given_up.insert(run.clone());
+        }
+    }
+
+    /// Whether somebody above stopped the session that made a call, since it did.
+    pub fn was_stopped(&self, call: &CallFacts) -> bool {
+        let stopped = call
+            .session
+            .as_ref()
+            .and_then(|key| self.below.stopped_from_above.get(key));
+        stopped.is_some_and(|&stopped| call.made.0 < stopped)
+    }
+
+    /// A run that yielded was told that it may.
+    pub(super) fn note_yield(&mut self, id: &CallId) {
+        let call = self.calls.get(id);
+        let call = call.filter(|call| call.method == "sessions_yield");
+        let yields = call.filter(|call| call.status() == Some("yielded"));
+        if let Some(Caller::Run(run)) = yields.map(|call| &call.by)
+            && let Some(run) = self.runs.get_mut(run)
+        {
+            run.yielded = true;
+        }
+    }
+
+    /// A person says that everything is to stop.
+    pub(super) fn on_stop_command(&mut self, inbound: &Inbound, heard: bool) {
+        let word = inbound.text.split_whitespace().next().unwrap_or_default();
+        if !(heard && inbound.authorised && word.eq_ignore_ascii_case("/stop")) {
+            return;
+        }
+        if let Some(key) = self.session_for(&inbound.at).cloned() {
+            let by = format!("message {} says /stop", inbound.message);
+            self.stop(key, true, by);
+        }
+    }
+
+    /// A call that stops something was answered.
+    pub(super) fn on_stopping_answer(&mut self, id: &CallId) {
+        let Some(call) = self.calls.get(id) else {
+            return;
+        };
+        if call.answer.is_none() || matches!(call.status(), Some("error" | "forbidden")) {
+            return;
+        }
+        match call.method.as_str() {
+            "sessions.reset" | "sessions.delete" => {
+                let key = call.text("key").and_then(|key| self.session_named(key));
+                if let Some(key) = key.cloned() {
+                    let by = format!("call {id} of {}", call.method);
+                    self.stop(key, false, by);
+                }
+            }
+            "subagents" if call.text("action") == Some("kill") => {
+                let by = format!("call {id} kills");
+                for key in killed(call) {
+                    self.stop(key, true, by.clone());
+                }
+            }
+            _ => (),
+        }
+    }
+
+    /// The gateway died before it answered: what it was to stop it may have stopped.
+    pub(super) fn suppose_stops(&mut self) {
+        let life = self.lives;
+        let unanswered = self
+            .calls
+            .values()
+            .filter(|call| call.answer.is_none() && call.life == life);
+        let mut roots: Vec<SessionKey> = Vec::new();
+        for call in unanswered {
+            match call.method.as_str() {
+                "sessions.reset" | "sessions.delete" => {
+                    let key = call.text("key").and_then(|key| self.session_named(key));
+                    roots.extend(key.cloned());
+                }
+                // Whichever child it names.
+                "subagents" if call.text("action") == Some("kill") => {
+                    roots.extend(call.session.clone());
+                }
+                _ => (),
+            }
+        }
+        for root in roots {
+            self.stop(root, false, String::new());
+        }
+        // Nobody can be held to it.
+        self.below.stop_here = None;
+    }
+
+    fn stop(&mut self, root: SessionKey, silences: bool, by: String) {
+        let mut below: Vec<SessionKey> = match self.below.stop_here.take() {
+            // Several are stopped with one call: the first stands for all.
+            Some(stop) => {
+                let mut stop = stop;
+                let more = self.all_below(&root);
+                let new = std::iter::once(root).chain(more);
+                let new: Vec<_> = new.filter(|key| !stop.below.contains(key)).collect();
+                stop.below.extend(new);
+                return self.take_stop(stop);
+            }
+            None => self.all_below(&root),
+        };
+        below.sort();
+        self.take_stop(Stop {
+            root,
+            below,
+            silences,
+            by,
+        });
+    }
+
+    fn take_stop(&mut self, stop: Stop) {
+        for key in stop.silenced() {
+            self.below
+                .stopped_from_above
+                .insert(key.clone(), self.index);
+        }
+        let mut moot: Vec<RunId> = Vec::new();
+        for (run, completion) in self.completions.iter() {
+            if completion.settled.is_some() {
+                continue;
+            }
+            let requester = completion.requester.as_ref();
+            if requester.is_some_and(|key| stop.silenced().any(|stopped| stopped == key)) {
+                moot.push(run.clone());
+            }
+            let key = self.runs.get(run).map(|run| &run.key);
+            if key.is_some_and(|key| stop.all().any(|stopped| stopped == key)) {
+                self.below.overtaken.insert(run.clone());
+            }
+        }
+        for run in moot {
+            self.settle_completion(&run, Settled::Stopped);
+        }
+        self.below.stop_here = Some(stop);
+    }
+}
+
+/// The sessions that an answer to `subagents kill` names.
+fn killed(call: &CallFacts) -> Vec<SessionKey> {
+    let answer = call.answer.as_ref();
+    let named = answer.and_then(|answer| answer.get("killed").or(answer.get("sessionKey")));
+    let all = match named {
+        Some(serde_json::Value::Array(all)) => all.iter().collect(),
+        Some(one) => vec![one],
+        None => Vec::new(),
+    };
+    let keys = all.into_iter().filter_map(|key| key.as_str());
+    keys.map(SessionKey::from).collect()
+}

@@ -1,0 +1,143 @@
+use serde_json::json;
+
+use crate::story::Story;
+
+const HOME: &str = "telegram/alice";
+
+/// Main asked for `b`, and that for `c`; `b` ended and `c` goes on.
+fn child_that_waits() -> Story {
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    story.has_child("r1", "a", "b", "child");
+    story.has_child("r2", "b", "c", "grandchild");
+    story.ends("a", "ok", "", "m1");
+    story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    story
+}
+
+#[test]
+fn an_end_is_told_once_what_is_below_is_settled() {
+    let mut story = child_that_waits();
+    story.at_secs(20).ends("c", "ok", "r2.1", "r2");
+    story.starts("d", "child", "r2 r2.1");
+    story.ends("d", "ok", "r2.2", "r2 r2.1");
+    story.starts("e", "main", "r1 r1.1 r2.2");
+    story.keeps("nested.settles-below");
+
+    let mut story = child_that_waits();
+    story.starts("e", "main", "r1 r1.1");
+    story.breaks("nested.settles-below", "run b");
+    let mut story = child_that_waits();
+    story.delivers("d1", HOME, "r1 r1.1");
+    story.breaks("nested.settles-below", "run b");
+    // Its words may stand in a thread of its own.
+    let mut story = child_that_waits();
+    story.ends("c", "ok", "r2.1", "r2");
+    story.starts("e", "main", "r1 r1.1");
+    story.breaks("nested.settles-below", "run b");
+}
+
+#[test]
+fn waiting_costs_nothing_and_has_a_bound() {
+    let mut story = child_that_waits();
+    story
+        .at_secs(60)
+        .asks(json!({"report": {"failed": {"run": "b", "why": "tried three times"}}}));
+    story.breaks("nested.settles-below", "given up");
+
+    // At the bound it is told as it is.
+    let mut story = child_that_waits();
+    story.at_secs(10 + 1_800 - 1).starts("e", "main", "r1 r1.1");
+    story.breaks("nested.settles-below", "run b");
+    let mut story = child_that_waits();
+    story.at_secs(10 + 1_800).starts("e", "main", "r1 r1.1");
+    story.keeps("nested.settles-below");
+
+    // Somebody speaks, and nothing was told long after the bound.
+    let mut story = child_that_waits();
+    story.at_secs(10 + 1_800 + 59).says("m2", "telegram/bob");
+    story.does_not_test("nested.settles-below");
+    story.at_secs(10 + 1_800 + 61).says("m3", "telegram/bob");
+    story.breaks("nested.settles-below", "waits at");
+}
+
+#[test]
+fn what_failed_waits_for_nothing() {
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    story.has_child("r1", "a", "b", "child");
+    story.has_child("r2", "b", "c", "grandchild");
+    story.ends("a", "ok", "", "m1");
+    story.at_secs(10).ends("b", "error", "r1.1", "r1");
+    story.starts("e", "main", "r1");
+    story.does_not_test("nested.settles-below");
+}
+
+/// `a` asked for two children and yielded.
+fn yielded() -> Story {
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    story.has_child("r1", "a", "b", "one");
+    story.has_child("r2", "a", "c", "two");
+    story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
+    story.answers("y1", json!({"status": "yielded"}));
+    story.ends("a", "ok", "", "m1");
+    story
+}
+
+#[test]
+fn who_yields_is_woken_once_for_all() {
+    let mut story = yielded();
+    story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    story.at_secs(20).ends("c", "ok", "r2.1", "r2");
+    story.starts("d", "main", "r1 r1.1 r2 r2.1");
+    story.ends("d", "ok", "", "r1 r2");
+    story.keeps("nested.yield-wakes");
+
+    let mut early = yielded();
+    early.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    early.starts("d", "main", "r1 r1.1");
+    early.breaks("nested.yield-wakes", "waits for run c too");
+
+    let mut twice = yielded();
+    twice.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    twice.at_secs(20).ends("c", "ok", "r2.1", "r2");
+    twice
+        .starts("d", "main", "r1 r1.1")
+        .starts("e", "main", "r2 r2.1");
+    twice.breaks("nested.yield-wakes", "run e");
+
+    let mut never = yielded();
+    never.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    never.at_secs(20).ends("c", "ok", "r2.1", "r2");
+    never.breaks("nested.yield-wakes", "nothing ever wakes it");
+}
+
+#[test]
+fn at_the_bound_who_yielded_is_woken_for_what_there_is() {
+    let mut story = yielded();
+    story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    story.at_secs(10 + 1_800).starts("d", "main", "r1 r1.1");
+    story.ends("d", "ok", "", "r1");
+    story.at_secs(4_000).ends("c", "ok", "r2.1", "r2");
+    story
+        .starts("e", "main", "r2 r2.1")
+        .ends("e", "ok", "", "r2");
+    story.keeps("nested.yield-wakes");
+}
+
+#[test]
+fn nobody_yields_to_wait_for_nothing() {
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
+    story.answers("y1", json!({"status": "error"}));
+    story.ends("a", "ok", "", "m1").keeps("nested.yield-wakes");
+
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
+    story.answers("y1", json!({"status": "yielded"}));
+    story.ends("a", "ok", "", "m1");
+    story.breaks("nested.yield-wakes", "yielded");
+}
