@@ -148,6 +148,8 @@ pub struct Dials {
     pub probe: Probe,
     /// What an archived thread means for its binding.
     pub archived_thread: ArchivedThread,
+    /// What becomes of a message that waits while its conversation comes to belong to another session.
+    pub reroute: Reroute,
     /// How often bindings are swept; the first time one interval after the start.
     pub sweep_every: Span,
     /// Whether sending to a key that never existed creates a session.
@@ -200,6 +202,7 @@ impl Default for Dials {
             max_age_from: MaxAgeFrom::Bound,
             probe: Probe::OnRefusal,
             archived_thread: ArchivedThread::Ends,
+            reroute: Reroute::AtTurn,
             sweep_every: Span::mins(2),
             send_minting: false,
             visibility: Visibility::Tree,
@@ -221,6 +224,10 @@ macro_rules! dial {
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
     };
 }
+
+mod bindings;
+
+pub use bindings::{ArchivedThread, LapseCheck, MaxAgeFrom, Probe, Reroute};
 
 dial! {
     /// Whether something may be done.
@@ -399,44 +406,6 @@ dial! {
         VisibleFailure,
         /// Its new incarnation.
         NewIncarnation,
-    }
-}
-dial! {
-    /// When a lapse takes effect.
-    LapseCheck {
-        /// At the first message after the deadline, or the sweep, whichever is first.
-        Lookup,
-        /// At the next sweep.
-        Sweep,
-    }
-}
-dial! {
-    /// What the age of a binding counts from after `/session max-age`.
-    MaxAgeFrom {
-        /// The time of binding.
-        Bound,
-        /// The command.
-        Command,
-        /// The command where bindings are made in threads of their own, else the time of binding.
-        ByPlacement,
-    }
-}
-dial! {
-    /// When a bound thread is probed.
-    Probe {
-        /// When a delivery to it was refused.
-        OnRefusal,
-        /// On each pass of the sweep.
-        EachPass,
-    }
-}
-dial! {
-    /// What an archived thread means for its binding.
-    ArchivedThread {
-        /// Its end.
-        Ends,
-        /// Nothing.
-        Stays,
     }
 }
 dial! {

@@ -51,7 +51,16 @@ class Bindings:
         self.data["bindings"][self.place(at)] = binding
         self.effects.bound(at, key)
         self.watch(binding)
+        self.changed_hands(at)
         return binding
+
+    def changed_hands(self, at: dict) -> None:
+        """What waits from a place moves with it, and keeps its place in line."""
+        binding = self.data["bindings"].get(self.place(at))
+        for turn in self.data["queue"]:
+            if turn["kind"] == "message" and self.place(turn["to"]) == self.place(at) and not turn["starts"] and not turn.get("resumes"):
+                own = {"at": at, "kind": turn["place"], "from": turn["person"]}
+                turn["key"] = binding["key"] if binding else self.session_key(own)
 
     def bound_place(self, key: str) -> Optional[dict]:
         """Where a session speaks, if it is bound."""
@@ -100,6 +109,8 @@ class Bindings:
         binding = self.data["bindings"].pop(self.place(at), None)
         if binding:
             self.effects.unbound(binding["at"], binding["key"], reason)
+            if reason != "replaced":
+                self.changed_hands(at)
 
     def unbind_session(self, key: str, reason: str) -> None:
         for binding in [binding for binding in self.data["bindings"].values() if binding["key"] == key]:

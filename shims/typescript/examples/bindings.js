@@ -49,6 +49,17 @@ export const Bindings = (Base) => class extends Base {
     this.data.bindings[this.place(at)] = binding;
     this.effects.bound(at, key);
     this.watch(binding);
+    this.changedHands(at);
+  }
+
+  /** What waits from a place moves with it, and keeps its place in line. */
+  changedHands(at) {
+    const binding = this.data.bindings[this.place(at)];
+    for (const turn of this.data.queue) {
+      const waits = turn.kind === "message" && !turn.starts && !turn.resumes;
+      if (!waits || this.place(turn.to) !== this.place(at)) continue;
+      turn.key = binding ? binding.key : this.sessionKey({ at, kind: turn.place, from: turn.person });
+    }
   }
 
   /** Where a session speaks, if it is bound. */
@@ -102,6 +113,7 @@ export const Bindings = (Base) => class extends Base {
     if (!binding) return;
     delete this.data.bindings[this.place(at)];
     this.effects.unbound(binding.at, binding.key, reason);
+    if (reason !== "replaced") this.changedHands(at);
   }
 
   unbindSession(key, reason) {

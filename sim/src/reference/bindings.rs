@@ -72,9 +72,10 @@ impl Reference {
         self.dirty(Dirty::Binding(number));
         let session_key = key;
         self.out.push(Effect::Report(Report::Bound {
-            address,
+            address: address.clone(),
             session_key,
         }));
+        self.changed_hands(&address);
         number
     }
 
@@ -149,6 +150,10 @@ impl Reference {
             reason,
         }));
         self.say_farewell(&binding, reason, limits);
+        // What comes in its place says where messages go.
+        if reason != UnboundBecause::Replaced {
+            self.changed_hands(&binding.address);
+        }
         Some(binding)
     }
 

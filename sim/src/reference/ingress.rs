@@ -2,7 +2,7 @@
 
 use moorline_spec::address::{Address, Origin, Place};
 use moorline_spec::effect::{Drop, Effect, UnboundBecause};
-use moorline_spec::id::{SessionKey, Text};
+use moorline_spec::id::{PersonId, SessionKey, Text};
 use moorline_spec::stimulus::{Author, Inbound, InternalTurn};
 
 use super::decisions::{Hearing, Lapse, Speaking, Traffic};
@@ -115,15 +115,25 @@ impl Reference {
     }
 
     fn own_session(&self, inbound: &Inbound) -> SessionKey {
+        self.session_of_place(&inbound.at, inbound.kind, &inbound.from)
+    }
+
+    /// The session of a place that is not bound.
+    pub(super) fn session_of_place(
+        &self,
+        at: &Address,
+        kind: Place,
+        from: &PersonId,
+    ) -> SessionKey {
         let agent = self.agents.first();
         let default = self.default_agent();
         self.decisions.session_of(&Speaking {
             config: &self.config,
             agent: agent.unwrap_or(&default),
-            at: &inbound.at,
-            kind: inbound.kind,
-            from: &inbound.from,
-            id_case: self.naming.case_of(&inbound.at.channel),
+            at,
+            kind,
+            from,
+            id_case: self.naming.case_of(&at.channel),
         })
     }
 

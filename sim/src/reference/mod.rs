@@ -29,6 +29,7 @@ mod queue;
 mod reach;
 mod record;
 mod relay;
+mod reroute;
 mod restart;
 mod runs;
 mod send;

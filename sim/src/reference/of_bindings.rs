@@ -8,6 +8,7 @@ use moorline_spec::config::{Config, Limits};
 use moorline_spec::effect::UnboundBecause;
 use moorline_spec::id::PersonId;
 use moorline_spec::legacy::Stored;
+use moorline_spec::profile::Reroute;
 use moorline_spec::stimulus::ThreadState;
 use moorline_spec::time::{Span, Time};
 
@@ -223,6 +224,16 @@ pub trait BindingDecisions {
     /// Whether a message is left to the account that has the thread bound.
     fn yields_to(&self, other: Elsewhere) -> bool {
         other.holds && other.enabled
+    }
+
+    /// What becomes of a message that waits while its conversation comes to belong to another session.
+    fn reroutes(&self, dial: Reroute) -> Reroute {
+        dial
+    }
+
+    /// Whether it moves as soon as that happens; else when its turn comes.
+    fn moves_at_once(&self) -> bool {
+        true
     }
 
     /// Whether a turn changes where its session last spoke.

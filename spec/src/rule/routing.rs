@@ -1,5 +1,6 @@
 //! Where a message and its answer go.
 
+mod decided_again;
 mod own_route;
 
 use super::binding::routed;
@@ -38,6 +39,7 @@ fn of_messages() -> Vec<Rule> {
             ..rule()
         },
         own_route::rule(),
+        decided_again::rule(),
     ]
 }
 

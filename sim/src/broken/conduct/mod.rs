@@ -11,6 +11,7 @@ mod places;
 mod refusals;
 mod relays;
 mod repeats;
+mod reroutes;
 mod routes;
 mod told;
 mod windows;
@@ -26,6 +27,7 @@ pub(super) fn gateways() -> Vec<Broken> {
         bound_commands::gateways(),
         places::gateways(),
         routes::gateways(),
+        reroutes::gateways(),
         relays::gateways(),
         repeats::gateways(),
         told::gateways(),
