@@ -61,9 +61,14 @@ class Example(Settings, Sessions, Turns, Children, Bindings, Outbox, Gateway):
         self.state.replace("state", self.data)
 
     def on_config_changed(self, what: dict) -> None:
+        routes = self.config.get("bindings")
         self.take_config(what["config"])
         self.maintain(None)
         self.unbind_disabled()
+        if routes != self.config.get("bindings"):
+            for turn in self.data["queue"]:
+                if turn["kind"] == "message":
+                    self.changed_hands(turn["to"])
         for session in self.data["sessions"].values():
             self.archive_later(session)
 

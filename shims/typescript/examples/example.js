@@ -54,9 +54,13 @@ export class Example extends Settings(Sessions(Turns(Children(Bindings(Outbox(Ga
   }
 
   on_config_changed(what) {
+    const routes = JSON.stringify(this.config.bindings);
     this.takeConfig(what.config);
     this.maintain(null);
     this.unbindDisabled();
+    if (routes !== JSON.stringify(this.config.bindings)) {
+      for (const turn of this.data.queue) if (turn.kind === "message") this.changedHands(turn.to);
+    }
     for (const session of Object.values(this.data.sessions)) this.archiveLater(session);
   }
 

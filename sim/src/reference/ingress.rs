@@ -1,6 +1,7 @@
 //! What comes in: messages, and turns that the clockwork asks for.
 
 use moorline_spec::address::{Address, Origin, Place};
+use moorline_spec::config::Route;
 use moorline_spec::effect::{Drop, Effect, UnboundBecause};
 use moorline_spec::id::{PersonId, SessionKey, Text};
 use moorline_spec::stimulus::{Author, Inbound, InternalTurn};
@@ -125,7 +126,12 @@ impl Reference {
         kind: Place,
         from: &PersonId,
     ) -> SessionKey {
-        let agent = self.agents.first();
+        let by = self.decisions.of_bindings();
+        let route = by.route(&self.config, at, kind);
+        if let Some(Route::Bound(agent)) = route {
+            return keys::configured_key(agent, at, self.naming.case_of(&at.channel));
+        }
+        let agent = route.map(Route::agent).or(self.agents.first());
         let default = self.default_agent();
         self.decisions.session_of(&Speaking {
             config: &self.config,

@@ -202,12 +202,16 @@ impl Reference {
     }
 
     fn on_config_changed(&mut self, changed: &ConfigChanged) {
+        let routes = self.config.bindings.clone();
         if self.take_config(&changed.config) {
             self.boundary = None;
             self.maintain(None);
             self.reschedule_archives();
             self.end_disabled_bindings();
             self.reschedule_bindings();
+            if routes != self.config.bindings {
+                self.routes_changed();
+            }
         }
     }
 

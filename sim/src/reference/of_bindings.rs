@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use moorline_spec::address::Address;
-use moorline_spec::config::{Config, Limits};
+use moorline_spec::address::{Address, Place};
+use moorline_spec::config::{Config, Limits, Route};
 use moorline_spec::effect::UnboundBecause;
 use moorline_spec::id::PersonId;
 use moorline_spec::legacy::Stored;
@@ -234,6 +234,11 @@ pub trait BindingDecisions {
     /// Whether it moves as soon as that happens; else when its turn comes.
     fn moves_at_once(&self) -> bool {
         true
+    }
+
+    /// Whose a conversation is by configuration, where nobody bound it.
+    fn route<'c>(&self, config: &'c Config, at: &Address, kind: Place) -> Option<Route<'c>> {
+        config.route(at, kind)
     }
 
     /// Whether a turn changes where its session last spoke.

@@ -26,6 +26,16 @@ impl Reference {
         }
     }
 
+    /// Other agents are configured for conversations.
+    pub(super) fn routes_changed(&mut self) {
+        let messages = |run: &&Run| run.state == Progress::Queued;
+        let runs = self.state.runs.values().filter(messages);
+        let waiting: Vec<u64> = runs.map(|run| run.number).collect();
+        for number in waiting {
+            self.follow(number);
+        }
+    }
+
     /// A message that waits moves to the session that its conversation belongs to, where the profile
     /// says so.
     pub(super) fn follow(&mut self, number: u64) {

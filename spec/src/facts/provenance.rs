@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Facts, Role, RunState};
 use crate::address::{Address, Place};
-use crate::config::DmScope;
+use crate::config::{DmScope, Route};
 use crate::id::{CallId, Marker, PersonId, RunId, SessionKey};
 
 /// Addresses that something comes from. Most texts share those of their cause.
@@ -135,6 +135,15 @@ impl Facts {
     /// configuration: by scope, or by an identity link.
     pub fn share_memory(&self, one: &Address, other: &Address) -> bool {
         if !(self.is_direct(one) && self.is_direct(other)) {
+            return false;
+        }
+        let route = |at: &Address| self.config.route(at, Place::Direct);
+        if let (Some(Route::Bound(_)), _) | (_, Some(Route::Bound(_))) = (route(one), route(other))
+        {
+            return false;
+        }
+        let agent = |at: &Address| route(at).map(Route::agent).or(self.agents.first());
+        if agent(one) != agent(other) {
             return false;
         }
         let session = &self.config.session;

@@ -1,5 +1,6 @@
 //! Where a message and its answer go.
 
+mod configured;
 mod decided_again;
 mod own_route;
 
@@ -40,6 +41,7 @@ fn of_messages() -> Vec<Rule> {
         },
         own_route::rule(),
         decided_again::rule(),
+        configured::rule(),
     ]
 }
 

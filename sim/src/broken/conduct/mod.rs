@@ -5,6 +5,7 @@ mod bound_commands;
 mod bound_ends;
 mod bound_life;
 mod bound_places;
+mod configured;
 mod ends;
 mod forgeries;
 mod places;
@@ -28,6 +29,7 @@ pub(super) fn gateways() -> Vec<Broken> {
         places::gateways(),
         routes::gateways(),
         reroutes::gateways(),
+        configured::gateways(),
         relays::gateways(),
         repeats::gateways(),
         told::gateways(),
