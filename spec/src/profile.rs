@@ -150,6 +150,8 @@ pub struct Dials {
     pub archived_thread: ArchivedThread,
     /// What becomes of a message that waits while its conversation comes to belong to another session.
     pub reroute: Reroute,
+    /// What a conversation is that goes by another id.
+    pub moved_conversation: MovedConversation,
     /// How often bindings are swept; the first time one interval after the start.
     pub sweep_every: Span,
     /// Whether sending to a key that never existed creates a session.
@@ -203,6 +205,7 @@ impl Default for Dials {
             probe: Probe::OnRefusal,
             archived_thread: ArchivedThread::Ends,
             reroute: Reroute::AtTurn,
+            moved_conversation: MovedConversation::Follows,
             sweep_every: Span::mins(2),
             send_minting: false,
             visibility: Visibility::Tree,
@@ -227,7 +230,7 @@ macro_rules! dial {
 
 mod bindings;
 
-pub use bindings::{ArchivedThread, LapseCheck, MaxAgeFrom, Probe, Reroute};
+pub use bindings::{ArchivedThread, LapseCheck, MaxAgeFrom, MovedConversation, Probe, Reroute};
 
 dial! {
     /// Whether something may be done.

@@ -58,7 +58,8 @@ class Bindings:
         """What waits from a place moves with it, and keeps its place in line."""
         binding = self.data["bindings"].get(self.place(at))
         for turn in self.data["queue"]:
-            if turn["kind"] == "message" and self.place(turn["to"]) == self.place(at) and not turn["starts"] and not turn.get("resumes"):
+            waits = turn["kind"] == "message" and not (turn["starts"] or turn.get("resumes") or turn["resets"])
+            if waits and self.place(turn["to"]) == self.place(at):
                 own = {"at": at, "kind": turn["place"], "from": turn["person"]}
                 turn["key"] = binding["key"] if binding else self.session_key(own)
 
@@ -133,6 +134,22 @@ class Bindings:
         reasons = {"gone": "thread-gone", "locked": "thread-locked", "archived": "thread-archived"}
         if what["state"] in reasons:
             self.unbind(what["at"], reasons[what["state"]])
+
+    def on_conversation_moved(self, what: dict) -> None:
+        """A conversation goes by another id: its session is found by the first one, its binding under the new one."""
+        old, new = what["from"], what["to"]
+        self.data["moved"][self.place(new)] = self.first_id(old)
+        if self.place(old) in self.data["bindings"] and self.place(new) not in self.data["bindings"]:
+            binding = self.data["bindings"].pop(self.place(old))
+            binding["at"] = new
+            self.data["bindings"][self.place(new)] = binding
+            self.effects.bound(new, binding["key"])
+            self.watch(binding)
+
+    def first_id(self, at: dict) -> dict:
+        """The place by the id that its conversation went by first."""
+        first = self.data["moved"].get(self.place({**at, "thread": None}), at)
+        return {**first, "thread": at.get("thread")}
 
     def probe_after_refusal(self, at: dict) -> None:
         """A text for a bound thread was refused: is it still there?"""

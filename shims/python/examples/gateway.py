@@ -39,7 +39,7 @@ class Example(Settings, Sessions, Turns, Children, Bindings, Outbox, Gateway):
     def on_open(self, frame: dict) -> None:
         # Everything that a later life must know. Each module says what it keeps here.
         self.data = {"sessions": {}, "runs": {}, "queue": [], "debts": {}, "openings": {}, "focuses": {}, "probes": {},
-                     "bindings": {}, "direct": [], "outbox": {}, "seen": []}
+                     "bindings": {}, "moved": {}, "direct": [], "outbox": {}, "seen": []}
         if frame["restored"]:
             self.data = self.recalled(self.data)
         self.open_settings(frame)

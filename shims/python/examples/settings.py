@@ -57,7 +57,7 @@ class Settings:
 
     def session_key(self, message: dict) -> str:
         """The session of whoever writes there, where nothing is bound."""
-        at, thread = message["at"], message["at"].get("thread")
+        at, thread = self.first_id(message["at"]), message["at"].get("thread")
         channel, account = segment(at["channel"]), segment(at["account"])
         conversation = self.cased(at["channel"], at["conversation"])
         agent, bound = self.route(at, message["kind"])

@@ -56,7 +56,7 @@ export const Bindings = (Base) => class extends Base {
   changedHands(at) {
     const binding = this.data.bindings[this.place(at)];
     for (const turn of this.data.queue) {
-      const waits = turn.kind === "message" && !turn.starts && !turn.resumes;
+      const waits = turn.kind === "message" && !turn.starts && !turn.resumes && !turn.resets;
       if (!waits || this.place(turn.to) !== this.place(at)) continue;
       turn.key = binding ? binding.key : this.sessionKey({ at, kind: turn.place, from: turn.person });
     }
@@ -130,6 +130,24 @@ export const Bindings = (Base) => class extends Base {
       else if (this.ofBindings(binding.at, "enabled") === false) this.unbind(binding.at, "disabled");
       else this.watch(binding);
     }
+  }
+
+  /** A conversation goes by another id: its session is found by the first one, its binding under the new one. */
+  on_conversation_moved({ from, to }) {
+    this.data.moved[this.place(to)] = this.firstId(from);
+    const binding = this.data.bindings[this.place(from)];
+    if (!binding || this.data.bindings[this.place(to)]) return;
+    delete this.data.bindings[this.place(from)];
+    binding.at = to;
+    this.data.bindings[this.place(to)] = binding;
+    this.effects.bound(to, binding.key);
+    this.watch(binding);
+  }
+
+  /** The place by the id that its conversation went by first. */
+  firstId(at) {
+    const first = this.data.moved[this.place({ ...at, thread: null })] ?? at;
+    return { ...first, thread: at.thread };
   }
 
   on_thread_changed({ at, state }) {

@@ -71,7 +71,8 @@ export const Settings = (Base) => class extends Base {
   // ---- Sessions ----
 
   /** The session of whoever writes there, where nothing is bound. */
-  sessionKey({ at, kind, from }) {
+  sessionKey({ at: place, kind, from }) {
+    const at = this.firstId(place);
     const [channel, account] = [segment(at.channel), segment(at.account)];
     const cased = (name) => this.cased(at.channel, name);
     const { agent, bound } = this.route(at, kind);

@@ -2,6 +2,7 @@
 
 mod chance;
 mod faults;
+mod places;
 
 use std::collections::BTreeMap;
 
@@ -29,7 +30,9 @@ pub fn scenario(seed: u64) -> Scenario {
         messages: 0,
         calls: 0,
     };
-    maker.scenario(seed)
+    let mut scenario = maker.scenario(seed);
+    places::add(&mut scenario, seed);
+    scenario
 }
 
 struct Maker {

@@ -29,7 +29,8 @@ impl Reference {
         numbers.filter_map(|number| Some(&self.state.bindings.get(number)?.address))
     }
 
-    /// Ties a conversation to a session; it has one owner.
+    /// Ties a conversation to a session; it has one owner. Whoever binds says what is to come before
+    /// the messages that wait from there.
     pub(super) fn bind(
         &mut self,
         address: Address,
@@ -72,10 +73,9 @@ impl Reference {
         self.dirty(Dirty::Binding(number));
         let session_key = key;
         self.out.push(Effect::Report(Report::Bound {
-            address: address.clone(),
+            address,
             session_key,
         }));
-        self.changed_hands(&address);
         number
     }
 

@@ -127,6 +127,7 @@ impl Reference {
         from: &PersonId,
     ) -> SessionKey {
         let by = self.decisions.of_bindings();
+        let at = &*self.first_id(at);
         let route = by.route(&self.config, at, kind);
         if let Some(Route::Bound(agent)) = route {
             return keys::configured_key(agent, at, self.naming.case_of(&at.channel));

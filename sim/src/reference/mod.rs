@@ -19,6 +19,7 @@ mod lanes;
 mod law_of_bindings;
 mod legacy;
 mod maintenance;
+mod moved;
 mod naming;
 mod of_bindings;
 mod of_relays;
@@ -74,7 +75,9 @@ pub use decisions::{
     Setting, Spare, Speaking, Times, Traffic, Unseen, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
-pub use of_bindings::{BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings};
+pub use of_bindings::{
+    Belongs, BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings,
+};
 pub use of_relays::{RelayDecisions, RightRelays, Told, Unplaced};
 use state::State;
 
@@ -151,6 +154,7 @@ impl Reference {
             Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
             Stimulus::ThreadProbed(probed) => self.on_thread_probed(probed),
             Stimulus::ThreadChanged(changed) => self.on_thread_changed(&changed.at, changed.state),
+            Stimulus::ConversationMoved(moved) => self.on_conversation_moved(moved),
             // The transcript is the agent's; key, label, route and binding are not touched by it.
             Stimulus::Compacted(_) => (),
             Stimulus::ConfigChanged(changed) => self.on_config_changed(changed),

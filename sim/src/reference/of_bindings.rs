@@ -8,7 +8,7 @@ use moorline_spec::config::{Config, Limits, Route};
 use moorline_spec::effect::UnboundBecause;
 use moorline_spec::id::PersonId;
 use moorline_spec::legacy::Stored;
-use moorline_spec::profile::Reroute;
+use moorline_spec::profile::{MovedConversation, Reroute};
 use moorline_spec::stimulus::ThreadState;
 use moorline_spec::time::{Span, Time};
 
@@ -50,6 +50,15 @@ pub struct Elsewhere {
     pub holds: bool,
     /// Whether that account has bindings at all.
     pub enabled: bool,
+}
+
+/// What belongs to a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belongs {
+    /// The session that it has where it is not bound.
+    Session,
+    /// Its binding.
+    Binding,
 }
 
 /// The decisions about bindings; the defaults are right.
@@ -234,6 +243,12 @@ pub trait BindingDecisions {
     /// Whether it moves as soon as that happens; else when its turn comes.
     fn moves_at_once(&self) -> bool {
         true
+    }
+
+    /// Whether what belongs to a conversation follows it under another id.
+    fn moves(&self, what: Belongs, dial: MovedConversation) -> MovedConversation {
+        let _ = what;
+        dial
     }
 
     /// Whose a conversation is by configuration, where nobody bound it.

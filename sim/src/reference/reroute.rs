@@ -81,17 +81,18 @@ impl Reference {
     }
 
     /// The session that the conversation of a message belongs to, where that is not the one it waits
-    /// for. What somebody was at already stays there.
+    /// for. What somebody was at already stays there, and so does `/new`: it was said to the session
+    /// that it reached.
     pub(super) fn elsewhere(&self, number: u64) -> Option<SessionKey> {
         let run = self.state.runs.get(&number)?;
         let (Turn::Message(message), Some(origin)) = (&run.turn, &run.origin) else {
             return None;
         };
-        if run.state != Progress::Queued || run.starts > 0 || run.resumes.is_some() {
+        let at_work = run.state != Progress::Queued || run.starts > 0 || run.resumes.is_some();
+        if at_work || message.resets {
             return None;
         }
-        let follows = !message.resets || self.decisions.of_bindings().resets_what_is_bound();
-        let bound = self.number_at(&origin.address).filter(|_| follows);
+        let bound = self.number_at(&origin.address);
         let bound = bound.and_then(|number| self.state.bindings.get(&number));
         let person = origin.person.clone().unwrap_or_default();
         let own = || self.session_of_place(&origin.address, message.kind, &person);

@@ -108,7 +108,8 @@ impl Facts {
             let run = run.and_then(|run| self.runs.get(run));
             thread == Some(at) || run.is_some_and(|run| self.was_bound(&run.key, at))
         };
-        born.origins.iter().all(|origin| origin == at) && !born.origins.is_empty()
+        let same = |origin: &Address| origin == at || self.is_one_conversation(origin, at);
+        born.origins.iter().all(same) && !born.origins.is_empty()
             || born.origins.is_empty() && !matches!(born.what, BornAs::Message { .. })
             || bound()
     }
@@ -134,6 +135,9 @@ impl Facts {
     /// Whether two addresses are direct conversations that share one memory under the
     /// configuration: by scope, or by an identity link.
     pub fn share_memory(&self, one: &Address, other: &Address) -> bool {
+        if self.is_one_conversation(one, other) {
+            return true;
+        }
         if !(self.is_direct(one) && self.is_direct(other)) {
             return false;
         }

@@ -42,6 +42,15 @@ dial! {
     }
 }
 dial! {
+    /// What a conversation is that goes by another id.
+    MovedConversation {
+        /// The same: its session and its binding follow it.
+        Follows,
+        /// Another one.
+        Anew,
+    }
+}
+dial! {
     /// What becomes of a message that waits for its turn while its conversation comes to belong to
     /// another session.
     Reroute {

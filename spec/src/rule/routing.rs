@@ -2,6 +2,7 @@
 
 mod configured;
 mod decided_again;
+mod moved;
 mod own_route;
 
 use super::binding::routed;
@@ -42,6 +43,7 @@ fn of_messages() -> Vec<Rule> {
         own_route::rule(),
         decided_again::rule(),
         configured::rule(),
+        moved::rule(),
     ]
 }
 

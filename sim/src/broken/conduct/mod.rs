@@ -8,6 +8,7 @@ mod bound_places;
 mod configured;
 mod ends;
 mod forgeries;
+mod moved;
 mod places;
 mod refusals;
 mod relays;
@@ -30,6 +31,7 @@ pub(super) fn gateways() -> Vec<Broken> {
         routes::gateways(),
         reroutes::gateways(),
         configured::gateways(),
+        moved::gateways(),
         relays::gateways(),
         repeats::gateways(),
         told::gateways(),

@@ -62,6 +62,10 @@ impl Configured {
         let (at, arrived) = (&message.at, message.arrived);
         let plain =
             message.author == Author::Person && (!message.is_command() || message.asks_fresh());
+        // Whether what is configured for an id holds for the other one is the gateway's affair.
+        if facts.moved_to(at).is_some() {
+            return false;
+        }
         let own = |owner: Option<Owner<'_>>| owner == Some(Owner::Own);
         let unbound = || {
             let now = facts.owner_now(at).map(|(owner, _)| owner);

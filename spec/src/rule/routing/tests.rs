@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::story::Story;
+use crate::story::{Story, address};
 
 #[test]
 fn an_answer_goes_to_the_whole_address_of_its_message() {
@@ -105,4 +105,82 @@ fn at_one_instant_nobody_knows_what_came_first() {
     };
     at_once("painter").keeps("routing.decided-again");
     at_once("writer").does_not_test("routing.decided-again");
+}
+
+#[test]
+fn a_conversation_by_another_id_is_what_the_profile_says() {
+    let moved = |dial: &str, bound: bool, key: &str| {
+        let mut story = Story::with(json!({"moved_conversation": dial}), json!({}));
+        story.says("m1", "telegram/team").starts("a", "team", "m1");
+        if bound {
+            story.spawns("r1", "a", json!({"task": "r1", "thread": true}));
+            story.starts_with("b", "child", "fresh", "r1", Value::Null);
+            let result = json!({"status": "accepted", "childSessionKey": "child"});
+            story.answers("r1", result);
+            story.ends("b", "ok", "r1.1", "r1");
+        }
+        story.ends("a", "ok", "m1.1", "m1").at_secs(5);
+        let (from, to) = (address("telegram/team"), address("telegram/larger"));
+        story.told(json!({"conversation_moved": {"from": from, "to": to}}));
+        story.at_secs(6).says("m2", "telegram/larger");
+        story.starts("c", key, "m2");
+        story
+    };
+    let rule = "routing.moved-conversation";
+    moved("follows", false, "team").keeps(rule);
+    moved("follows", false, "larger").breaks(rule, "telegram/larger, which was telegram/team");
+    moved("follows", true, "child").keeps(rule);
+    moved("follows", true, "team").breaks(rule, "in session team");
+    moved("anew", false, "larger").keeps(rule);
+    moved("anew", false, "team").breaks(rule, "in session team");
+    moved("anew", true, "child").breaks(rule, "in session child");
+}
+
+#[test]
+fn who_is_configured_for_a_conversation_has_it() {
+    let story = |config: &Value, starts: &[(&str, &str, &str)]| {
+        let mut story = Story::with(json!({}), config.clone());
+        for (number, (at, key, agent)) in starts.iter().enumerate() {
+            let (message, run) = (format!("m{number}"), format!("r{number}"));
+            story.at_secs(number as u64).says(&message, at);
+            let start = json!({"run": run, "session_key": key, "session_id": "s", "memory": "continue",
+                "agent": agent, "input": message, "overrides": {}});
+            story.push(json!({"effect": {"start_run": start}}), "", &message);
+            story.ends(&run, "ok", &format!("{message}.1"), &message);
+        }
+        story
+    };
+    let peer = |id: &str| json!({"channel": "telegram", "peer": {"kind": "direct", "id": id}});
+    let bound = json!({"bindings": [
+        {"type": "acp", "agentId": "codex", "match": peer("alice")},
+        {"type": "acp", "agentId": "codex", "match": peer("bob")}]});
+    let rule = "routing.configured";
+    let alice = |key, agent| ("telegram/alice", key, agent);
+    story(
+        &bound,
+        &[
+            alice("x", "codex"),
+            ("telegram/bob", "y", "codex"),
+            alice("x", "codex"),
+        ],
+    )
+    .keeps(rule);
+    story(&bound, &[alice("x", "main")]).breaks(rule, "of agent main");
+    story(
+        &bound,
+        &[alice("x", "codex"), ("telegram/bob", "x", "codex")],
+    )
+    .breaks(rule, "that of telegram/alice");
+    story(
+        &bound,
+        &[alice("x", "codex"), ("telegram/eve", "x", "main")],
+    )
+    .breaks(rule, "that of telegram/alice");
+    story(&bound, &[alice("x", "codex"), alice("z", "codex")])
+        .breaks(rule, "one before was in session x");
+    story(&bound, &[("telegram/eve", "main", "codex")]).breaks(rule, "of agent codex");
+    story(&bound, &[("telegram/eve", "main", "main")]).does_not_test(rule);
+    let routed = json!({"bindings": [{"agentId": "main", "match": {"channel": "telegram"}}]});
+    story(&routed, &[alice("x", "main")]).keeps(rule);
+    story(&routed, &[alice("x", "other")]).breaks(rule, "of agent other");
 }

@@ -120,6 +120,10 @@ impl Canonical {
         if configured.is_some_and(Route::is_bound) {
             return;
         }
+        // What it was called before is told of elsewhere.
+        if facts.moved_to(at).is_some() {
+            return;
+        }
         let key = &start.session_key;
         let owner = match (kind, &at.thread) {
             (Place::Direct, None) => Owner::People,
