@@ -1,6 +1,11 @@
 //! Recorded logs: a trace that somebody wrote while their gateway was at work, judged by the same
 //! checkers as a play, line by line, in memory that does not grow with it.
 
+mod cut;
+mod pseudonym;
+mod redact;
+mod vocabulary;
+
 use std::io::{self, BufRead};
 
 use moorline_spec::judge::Judge;
@@ -16,6 +21,9 @@ use crate::report::{
     BreachReport, FixtureOutcome, FixtureReport, GatewayKind, GatewayReport, LINES_AFTER,
     LINES_BEFORE, LineReport, Overall, Report, RuleReport, Standing, VERSION, lines,
 };
+
+pub use cut::{Cut, CutError, cut};
+pub use redact::Redactor;
 
 /// What was found in a log.
 #[derive(Debug)]
@@ -36,6 +44,9 @@ pub enum LogError {
     /// It cannot be read.
     #[error("{0}")]
     Read(#[from] io::Error),
+    /// What is made of it cannot be written.
+    #[error("what is made of it cannot be written: {0}")]
+    Write(io::Error),
     /// A line is no entry.
     #[error("line {line}, column {}: {}", source.column(), without_place(source))]
     Entry {
@@ -76,39 +87,94 @@ fn without_place(error: &serde_json::Error) -> String {
     }
 }
 
-/// The entries of a log, one after the other, each with the number of its line.
-fn entries(input: impl BufRead) -> impl Iterator<Item = Result<(usize, Entry), LogError>> {
-    let mut before: Option<Time> = None;
-    let lines = input.lines().enumerate();
-    let lines = lines.map(|(index, line)| Ok::<_, LogError>((index + 1, line?)));
-    let full = lines.filter(|line| !line.as_ref().is_ok_and(|(_, line)| line.trim().is_empty()));
-    full.map(move |line| {
-        let (line, text) = line?;
-        let entry: Entry =
-            serde_json::from_str(&text).map_err(|source| LogError::Entry { line, source })?;
-        let opens = matches!(entry.what, What::Stimulus(Stimulus::Open(_)));
-        let Some(before) = before.replace(entry.at) else {
-            return match opens {
-                true => Ok((line, entry)),
-                false => Err(LogError::NoBeginning(line)),
-            };
-        };
-        if entry.at < before {
-            let at = entry.at;
-            return Err(LogError::Backwards { line, at, before });
+/// The entries of a log, one after the other. One line is held at a time, in the same place.
+struct Entries<R> {
+    input: R,
+    text: Vec<u8>,
+    /// The line that was read last, from 1.
+    line: usize,
+    before: Option<Time>,
+}
+
+impl<R: BufRead> Entries<R> {
+    fn of(input: R) -> Self {
+        Self {
+            input,
+            text: Vec::new(),
+            line: 0,
+            before: None,
         }
-        Ok((line, entry))
-    })
+    }
+
+    /// The next line that is not blank.
+    fn fill(&mut self) -> Result<bool, LogError> {
+        loop {
+            self.text.clear();
+            self.line += 1;
+            if self.input.read_until(b'\n', &mut self.text)? == 0 {
+                return Ok(false);
+            }
+            if !self.text.trim_ascii().is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<Option<Entry>, LogError> {
+        if !self.fill()? {
+            return Ok(None);
+        }
+        let line = self.line;
+        let text = self.text.trim_ascii_end();
+        let entry: Entry =
+            serde_json::from_slice(text).map_err(|source| LogError::Entry { line, source })?;
+        match self.before.replace(entry.at) {
+            None if matches!(entry.what, What::Stimulus(Stimulus::Open(_))) => Ok(Some(entry)),
+            None => Err(LogError::NoBeginning(line)),
+            Some(before) if entry.at < before => {
+                let at = entry.at;
+                Err(LogError::Backwards { line, at, before })
+            }
+            Some(_) => Ok(Some(entry)),
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Entries<R> {
+    type Item = Result<Entry, LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+/// All entries of a log.
+pub fn read(input: impl BufRead) -> Result<Vec<Entry>, LogError> {
+    Entries::of(input).collect()
+}
+
+fn is_rest(entry: &Entry) -> bool {
+    matches!(entry.what, What::World(World::Rest(_)))
 }
 
 /// Judges a log by a profile. Where it does not end in `rest`, more may follow, and what is owed at
 /// its end is told and held against nobody.
 pub fn judge(input: impl BufRead, profile: &Profile) -> Result<Found, LogError> {
+    judge_each(input, profile, |_| Ok(()))
+}
+
+/// Judges a log, and shows each of its entries to somebody else too.
+pub fn judge_each(
+    input: impl BufRead,
+    profile: &Profile,
+    mut each: impl FnMut(&Entry) -> io::Result<()>,
+) -> Result<Found, LogError> {
     let mut judge = Judge::new(profile);
     let mut rest = None;
     let mut count = 0;
-    for entry in entries(input) {
-        let (_, entry) = entry?;
+    for entry in Entries::of(input) {
+        let entry = entry?;
+        each(&entry).map_err(LogError::Write)?;
         rest = match entry.what {
             What::World(World::Rest(rest)) => Some(rest),
             What::World(_) | What::Stimulus(_) | What::Effect(_) => None,
@@ -135,8 +201,8 @@ pub fn judge(input: impl BufRead, profile: &Profile) -> Result<Found, LogError> 
 /// The lines of a transcript around each of some entries, read from the log again.
 pub fn lines_around(input: impl BufRead, of: &[usize]) -> Result<Vec<Vec<LineReport>>, LogError> {
     let mut around: Vec<Trace> = of.iter().map(|_| Trace::default()).collect();
-    for (number, entry) in entries(input).enumerate() {
-        let (_, entry) = entry?;
+    for (number, entry) in Entries::of(input).enumerate() {
+        let entry = entry?;
         for (trace, &of) in around.iter_mut().zip(of) {
             if of.saturating_sub(LINES_BEFORE) <= number && number <= of + LINES_AFTER {
                 trace.entries.push(entry.clone());

@@ -326,3 +326,37 @@ fn a_part_of_the_fixtures_is_played_by_each_shard() {
     assert_eq!((played("1/2"), played("2/2")), (2, 1));
     moorline(&["run", &story, "--shard", "3/2"]).code(64);
 }
+
+#[test]
+fn a_log_is_shown_without_names_and_becomes_a_fixture() {
+    let path = directory("logs", &[("log.jsonl", "")]);
+    let file = |name: &str| path.join(name).display().to_string();
+    let story = "reported/MD-001-a-spawn-from-webchat-tells-webchat";
+    let broken = "completion-to-last-route";
+    let lines = moorline(&["replay", story, "--lines", "--broken", broken]).code(1);
+    let log = text(&lines.get_output().stdout).to_owned();
+    fs::write(path.join("log.jsonl"), &log).expect("it is written");
+    let (log, copy) = (file("log.jsonl"), file("copy.jsonl"));
+    let checked = |log: &str, more: &[&str]| {
+        let output = moorline(&[&["check", log, "--report=json=-"], more].concat());
+        let report: serde_json::Value =
+            serde_json::from_slice(&output.get_output().stdout).expect("a report");
+        (
+            report["exit_code"].clone(),
+            report["fixtures"][0]["broken"].clone(),
+        )
+    };
+    let found = checked(&log, &["--redact", &copy]);
+    assert_eq!(found.0, 1);
+    assert_eq!(found, checked(&copy, &[]));
+    assert!(
+        !fs::read_to_string(&copy)
+            .expect("it is there")
+            .contains("alice")
+    );
+    moorline(&["check", &log, "--redact", &log]).code(64);
+    let fixture = file("cut.json");
+    moorline(&["fixture", "from-trace", &log, "--out", &fixture]).success();
+    moorline(&["replay", &fixture]).success();
+    moorline(&["replay", &fixture, "--broken", broken]).code(1);
+}

@@ -97,6 +97,7 @@ impl Judge {
         let short = self.rest == Some(Rest::OutOfWakes);
         let facts = &self.facts;
         let verdicts = self.seats.iter_mut().flatten().map(|seat| {
+            seat.sink.at_end();
             seat.checker.finish(facts, &mut seat.sink);
             (seat.rule, std::mem::take(&mut seat.sink).verdict(short))
         });

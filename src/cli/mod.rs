@@ -5,6 +5,7 @@ mod check;
 mod choose;
 mod demo;
 mod failure;
+mod fixture;
 mod merge;
 mod new;
 pub mod palette;
@@ -66,6 +67,9 @@ enum Command {
     Smoke(smoke::SmokeArgs),
     /// Judge a log that was recorded while a gateway was at work
     Check(check::CheckArgs),
+    /// Make fixtures
+    #[command(subcommand)]
+    Fixture(fixture::FixtureCommand),
     /// Join the reports of parts that were played apart
     Merge(merge::MergeArgs),
     /// List the rules
@@ -277,6 +281,7 @@ fn obey(command: Command) -> Exit {
         Command::Smoke(args) => smoke::smoke(&mut out, &args),
         Command::Profile(what) => profile::profile(&mut out, &what),
         Command::Check(args) => check::check(&mut out, &args),
+        Command::Fixture(what) => fixture::fixture(&mut out, &what),
         Command::Merge(args) => merge::merge_parts(&mut out, &args),
         Command::Rules(args) => rules::list(&mut out, &args),
         Command::Explain { rule } => rules::explain(&mut out, &rule),

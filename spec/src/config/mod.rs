@@ -33,7 +33,7 @@ pub use self::reset::{ResetByType, ResetConfig, ResetLevels, ResetMode, ResetPol
 pub use self::routes::{Peer, PeerKind, Route, RouteConfig, RouteKind, RouteMatch};
 pub use self::session::{DmScope, ExchangeConfig, SessionConfig};
 pub use self::spawn::{AcpConfig, listed};
-pub use self::tools::{AgentToAgent, SessionTools, ToolsConfig};
+pub use self::tools::{AgentToAgent, SessionTools, ToolsConfig, matches};
 use crate::id::ChannelId;
 use crate::profile::{Dials, LegacyKeys};
 

@@ -54,7 +54,7 @@ impl Config {
 }
 
 /// Whether an id is meant by a pattern: exactly, or, where it has stars, whatever its case.
-fn matches(pattern: &str, id: &str) -> bool {
+pub fn matches(pattern: &str, id: &str) -> bool {
     if !pattern.contains('*') {
         return pattern == id;
     }

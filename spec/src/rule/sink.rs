@@ -3,11 +3,15 @@
 use crate::time::Time;
 use crate::verdict::{Breach, Verdict};
 
-/// Takes what a checker finds. The first breach stands.
+/// Takes what a checker finds. The first breach stands; of those found at one look, that of the
+/// earliest entry, so that what is told does not depend on how things are named.
 #[derive(Clone, Debug, Default)]
 pub struct Sink {
     witnessed: u64,
     breach: Option<Breach>,
+    /// How often something was looked at, and at which look the breach was found.
+    looks: usize,
+    found: usize,
     index: usize,
     now: Time,
 }
@@ -15,6 +19,12 @@ pub struct Sink {
 impl Sink {
     pub(crate) fn at(&mut self, index: usize, now: Time) {
         (self.index, self.now) = (index, now);
+        self.looks += 1;
+    }
+
+    /// What is found from here on is found at the end.
+    pub(crate) fn at_end(&mut self) {
+        self.looks += 1;
     }
 
     /// The rule applied here, and was kept.
@@ -35,7 +45,9 @@ impl Sink {
         seen: impl Into<String>,
         right: impl Into<String>,
     ) {
-        if self.breach.is_none() {
+        let stands = |breach: &Breach| self.found != self.looks || breach.entry <= entry;
+        if !self.breach.as_ref().is_some_and(stands) {
+            self.found = self.looks;
             self.breach = Some(Breach {
                 entry,
                 at,
