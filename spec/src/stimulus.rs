@@ -386,7 +386,8 @@ pub struct ThreadChanged {
     pub state: ThreadState,
 }
 
-/// A conversation goes by another id from now on. It is the same people and the same talk.
+/// A conversation goes by another id from now on. It is the same people and the same talk; under the
+/// old id nothing can be posted any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConversationMoved {
     /// By which it went.

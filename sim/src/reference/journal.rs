@@ -152,10 +152,7 @@ fn change(dirty: Dirty, state: &State) -> Option<Change> {
             Some(given_up) => Change::GivenUp(Box::new(given_up.clone())),
             None => Change::TakenUp(number),
         },
-        Dirty::Moved(to) => {
-            let from = state.moved.get(&to)?.clone();
-            Change::Moved(Box::new((to, from)))
-        }
+        Dirty::Moved(to) => Change::Moved(Box::new((to.clone(), state.moved.get(&to)?.clone()))),
         Dirty::Failure(run) => {
             let mut latest = state.failures.iter().rev();
             let failure = latest.find(|failure| failure.run == run)?;

@@ -101,13 +101,7 @@ impl<'s> World<'s> {
             Verb::Moves { place, to } => self.moves(place, to),
             Verb::Crash(crash) => self.crash_step(crash),
             Verb::Restarts(down) => self.restart(*down),
-            Verb::Compacts(session) => match self.session(session) {
-                Some(session) => {
-                    let compacted = Stimulus::Compacted(Compacted { session });
-                    self.tell(compacted, Vec::new(), Vec::new());
-                }
-                None => self.note(format!("the session of {:?} is not known", session.0)),
-            },
+            Verb::Compacts(session) => self.compacts(session),
             Verb::Configures(config) => self.configure(config),
             Verb::Note(text) => self.note(text.clone()),
             Verb::AtOnce(verbs) => {
@@ -115,6 +109,16 @@ impl<'s> World<'s> {
                     self.perform(verb, &number.part(index));
                 }
             }
+        }
+    }
+
+    fn compacts(&mut self, session: &SessionRef) {
+        match self.session(session) {
+            Some(session) => {
+                let compacted = Stimulus::Compacted(Compacted { session });
+                self.tell(compacted, Vec::new(), Vec::new());
+            }
+            None => self.note(format!("the session of {:?} is not known", session.0)),
         }
     }
 

@@ -367,9 +367,7 @@ impl From<Verb> for StepForm {
             Verb::Compacts(session) => form.compacts = Some(session),
             Verb::Configures(config) => form.configures = Some(config),
             Verb::Note(note) => form.note = Some(note),
-            Verb::AtOnce(verbs) => {
-                form.at_once = Some(verbs.into_iter().map(Part).collect());
-            }
+            Verb::AtOnce(verbs) => form.at_once = Some(verbs.into_iter().map(Part).collect()),
         }
         form
     }
