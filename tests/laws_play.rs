@@ -176,7 +176,7 @@ fn rename(value: &mut Value, number: usize) {
 }
 
 /// The names of the seam, as they stand in the lines of a trace; outcomes behind a colon.
-const EVERY_KIND: [&str; 47] = [
+const EVERY_KIND: [&str; 48] = [
     "open",
     "inbound",
     "internal_turn",
@@ -189,6 +189,7 @@ const EVERY_KIND: [&str; 47] = [
     "thread_opened",
     "thread_probed",
     "thread_changed",
+    "conversation_moved",
     "compacted",
     "config_changed",
     "wake",

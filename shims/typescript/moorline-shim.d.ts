@@ -51,6 +51,7 @@ export type Steered = { steer: string; outcome: "taken" | "refused" };
 export type ThreadState = "live" | "archived" | "locked" | "gone" | "unknown";
 export type ThreadOpened = { request: string; opened?: { at: Address }; refused?: { why: string }; unknown?: {} };
 export type ThreadProbed = { request: string; state: ThreadState };
+export type ConversationMoved = { from: Address; to: Address };
 export type ThreadChanged = { at: Address; state: ThreadState };
 export type Receipt = {
   delivery: string;
@@ -151,6 +152,7 @@ export class Gateway {
   on_thread_opened?(what: ThreadOpened): void;
   on_thread_probed?(what: ThreadProbed): void;
   on_thread_changed?(what: ThreadChanged): void;
+  on_conversation_moved?(what: ConversationMoved): void;
   on_compacted?(what: { session: string }): void;
   on_config_changed?(what: { config: Json }): void;
   settle(): void;

@@ -156,6 +156,10 @@ pub struct Dials {
     pub probe: Probe,
     /// What an archived thread means for its binding.
     pub archived_thread: ArchivedThread,
+    /// What becomes of a message that waits while its conversation comes to belong to another session.
+    pub reroute: Reroute,
+    /// What a conversation is that goes by another id.
+    pub moved_conversation: MovedConversation,
     /// How often bindings are swept; the first time one interval after the start.
     pub sweep_every: Span,
     /// Whether sending to a key that never existed creates a session.
@@ -210,6 +214,8 @@ impl Default for Dials {
             max_age_from: MaxAgeFrom::Bound,
             probe: Probe::OnRefusal,
             archived_thread: ArchivedThread::Ends,
+            reroute: Reroute::AtTurn,
+            moved_conversation: MovedConversation::Follows,
             sweep_every: Span::mins(2),
             send_minting: false,
             visibility: Visibility::Tree,
@@ -232,6 +238,10 @@ macro_rules! dial {
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
     };
 }
+
+mod bindings;
+
+pub use bindings::{ArchivedThread, LapseCheck, MaxAgeFrom, MovedConversation, Probe, Reroute};
 
 dial! {
     /// Whether something may be done.
@@ -410,44 +420,6 @@ dial! {
         VisibleFailure,
         /// Its new incarnation.
         NewIncarnation,
-    }
-}
-dial! {
-    /// When a lapse takes effect.
-    LapseCheck {
-        /// At the first message after the deadline, or the sweep, whichever is first.
-        Lookup,
-        /// At the next sweep.
-        Sweep,
-    }
-}
-dial! {
-    /// What the age of a binding counts from after `/session max-age`.
-    MaxAgeFrom {
-        /// The time of binding.
-        Bound,
-        /// The command.
-        Command,
-        /// The command where bindings are made in threads of their own, else the time of binding.
-        ByPlacement,
-    }
-}
-dial! {
-    /// When a bound thread is probed.
-    Probe {
-        /// When a delivery to it was refused.
-        OnRefusal,
-        /// On each pass of the sweep.
-        EachPass,
-    }
-}
-dial! {
-    /// What an archived thread means for its binding.
-    ArchivedThread {
-        /// Its end.
-        Ends,
-        /// Nothing.
-        Stays,
     }
 }
 dial! {

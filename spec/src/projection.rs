@@ -66,6 +66,7 @@ fn conversation(entry: &Entry, facts: &Facts) -> Option<Address> {
             Stimulus::RunEnded(ended) => of_run(&ended.run),
             Stimulus::Receipt(receipt) => of_delivery(&receipt.delivery),
             Stimulus::ThreadChanged(changed) => Some(changed.at.clone()),
+            Stimulus::ConversationMoved(moved) => Some(moved.to.clone()),
             Stimulus::ThreadOpened(opened) => match &opened.outcome {
                 Opened::Opened { at } => Some(at.clone()),
                 Opened::Refused { .. } | Opened::Unknown {} => None,

@@ -41,6 +41,8 @@ pub enum Stimulus {
     ThreadProbed(ThreadProbed),
     /// The channel says that a thread changed.
     ThreadChanged(ThreadChanged),
+    /// The channel says that a conversation goes by another id.
+    ConversationMoved(ConversationMoved),
     /// An agent's transcript was compacted; the session goes on.
     Compacted(Compacted),
     /// The configuration was edited.
@@ -382,6 +384,16 @@ pub struct ThreadChanged {
     pub at: Address,
     /// What it is like now.
     pub state: ThreadState,
+}
+
+/// A conversation goes by another id from now on. It is the same people and the same talk; under the
+/// old id nothing can be posted any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConversationMoved {
+    /// By which it went.
+    pub from: Address,
+    /// By which it goes.
+    pub to: Address,
 }
 
 /// What a thread is like.

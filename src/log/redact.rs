@@ -116,6 +116,9 @@ impl Here<'_> {
             }
             Stimulus::ThreadProbed(probed) => probed.request = self.id(probed.request.as_str()),
             Stimulus::ThreadChanged(changed) => changed.at = self.address(&changed.at),
+            Stimulus::ConversationMoved(moved) => {
+                (moved.from, moved.to) = (self.address(&moved.from), self.address(&moved.to));
+            }
             Stimulus::Compacted(compacted) => {
                 compacted.session = self.id(compacted.session.as_str());
             }

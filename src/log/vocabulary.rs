@@ -15,7 +15,7 @@ const CONFIGURATION: &str = "session sessions channels agents messages tools dmS
     byChannel cap drop requireMention allowBots accounts defaults list id subagents heartbeat to account \
     conversation maxSpawnDepth maxDepth maxChildrenPerAgent maxConcurrent runTimeoutSeconds allowAgents \
     requireAgentId archiveAfterMinutes model thinking visibility allow defaultAgent allowedAgents pruneAfter \
-    maxEntries per peer followup steer collect interrupt old new summarize tree all any warn enforce true false";
+    maxEntries bindings type route match kind per peer followup steer collect interrupt old new summarize tree all any warn enforce true false";
 
 /// Methods, their parameters, and the words that are their values.
 const METHODS: &str = "sessions session subagents message runtime run spawn send list history status yield delete \

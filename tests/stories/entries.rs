@@ -10,9 +10,10 @@ use moorline_spec::effect::{
 };
 use moorline_spec::id::{Marker, RunId, Text};
 use moorline_spec::stimulus::{
-    Author, Call, Caller, Compacted, ConfigChanged, Delivered, Inbound, InternalPath, InternalTurn,
-    Millis, Open, Opened, Outcome, Receipt, RunEnded, RunProgress, RunStarted, Start, Steered,
-    Steering, Stimulus, ThreadChanged, ThreadOpened, ThreadProbed, ThreadState,
+    Author, Call, Caller, Compacted, ConfigChanged, ConversationMoved, Delivered, Inbound,
+    InternalPath, InternalTurn, Millis, Open, Opened, Outcome, Receipt, RunEnded, RunProgress,
+    RunStarted, Start, Steered, Steering, Stimulus, ThreadChanged, ThreadOpened, ThreadProbed,
+    ThreadState,
 };
 use moorline_spec::time::Time;
 use moorline_spec::trace::{Entry, Rest, Trace, What, World};
@@ -209,6 +210,8 @@ fn other_stimuli() -> BoxedStrategy<Stimulus> {
         }),
         (address(), state())
             .prop_map(|(at, state)| { Stimulus::ThreadChanged(ThreadChanged { at, state }) }),
+        (address(), address())
+            .prop_map(|(from, to)| { Stimulus::ConversationMoved(ConversationMoved { from, to }) }),
         id().prop_map(|session| Stimulus::Compacted(Compacted { session })),
         value().prop_map(|config| {
             let config = Arc::new(config);

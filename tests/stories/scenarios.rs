@@ -258,6 +258,7 @@ fn part() -> BoxedStrategy<Verb> {
             name: None,
         }),
         (state(), place()).prop_map(|(state, place)| Verb::ThreadBecomes { state, place }),
+        (place(), place()).prop_map(|(place, to)| Verb::Moves { place, to }),
         crash().prop_map(Verb::Crash),
         span().prop_map(Verb::Restarts),
         session().prop_map(Verb::Compacts),

@@ -51,7 +51,17 @@ class Bindings:
         self.data["bindings"][self.place(at)] = binding
         self.effects.bound(at, key)
         self.watch(binding)
+        self.changed_hands(at)
         return binding
+
+    def changed_hands(self, at: dict) -> None:
+        """What waits from a place moves with it, and keeps its place in line."""
+        binding = self.data["bindings"].get(self.place(at))
+        for turn in self.data["queue"]:
+            waits = turn["kind"] == "message" and not (turn["starts"] or turn.get("resumes") or turn["resets"])
+            if waits and self.place(turn["to"]) == self.place(at):
+                own = {"at": at, "kind": turn["place"], "from": turn["person"]}
+                turn["key"] = binding["key"] if binding else self.session_key(own)
 
     def bound_place(self, key: str) -> Optional[dict]:
         """Where a session speaks, if it is bound."""
@@ -100,6 +110,8 @@ class Bindings:
         binding = self.data["bindings"].pop(self.place(at), None)
         if binding:
             self.effects.unbound(binding["at"], binding["key"], reason)
+            if reason != "replaced":
+                self.changed_hands(at)
 
     def unbind_session(self, key: str, reason: str) -> None:
         for binding in [binding for binding in self.data["bindings"].values() if binding["key"] == key]:
@@ -122,6 +134,22 @@ class Bindings:
         reasons = {"gone": "thread-gone", "locked": "thread-locked", "archived": "thread-archived"}
         if what["state"] in reasons:
             self.unbind(what["at"], reasons[what["state"]])
+
+    def on_conversation_moved(self, what: dict) -> None:
+        """A conversation goes by another id: its session is found by the first one, its binding under the new one."""
+        old, new = what["from"], what["to"]
+        self.data["moved"][self.place(new)] = self.first_id(old)
+        if self.place(old) in self.data["bindings"] and self.place(new) not in self.data["bindings"]:
+            binding = self.data["bindings"].pop(self.place(old))
+            binding["at"] = new
+            self.data["bindings"][self.place(new)] = binding
+            self.effects.bound(new, binding["key"])
+            self.watch(binding)
+
+    def first_id(self, at: dict) -> dict:
+        """The place by the id that its conversation went by first."""
+        first = self.data["moved"].get(self.place({**at, "thread": None}), at)
+        return {**first, "thread": at.get("thread")}
 
     def probe_after_refusal(self, at: dict) -> None:
         """A text for a bound thread was refused: is it still there?"""
@@ -169,8 +197,10 @@ class Bindings:
     def command(self, message: dict) -> bool:
         """Whether a message is a command to the gateway; if so it was obeyed or answered."""
         name, *words = without_markers(message["text"]).split() or [""]
+        if name.lower() == "/acp" and words[:1] and words[0].lower() == "close":
+            name = "/acp close"
         obey = {"/session": self.session_command, "/focus": self.focus_command, "/unfocus": self.unfocus_command,
-                "/agents": self.agents_command}.get(name.lower())
+                "/acp close": self.close_command, "/agents": self.agents_command}.get(name.lower())
         if obey is None:
             return False
         if not message.get("authorised", True):
@@ -234,6 +264,17 @@ class Bindings:
             return f"⚠️ Only {binding['by']} can unfocus this conversation."
         self.unbind(message["at"], "unfocus")
         return "✅ Thread unfocused."
+
+    def close_command(self, message: dict, words: list) -> str:
+        why = self.unavailable(message)
+        binding = None if why else self.binding_here(message["at"])
+        if binding is None:
+            return why or "ℹ️ This thread is not currently focused."
+        if not self.may_change(binding, message):
+            return f"⚠️ Only {binding['by']} can close this session."
+        places = [other["at"] for other in self.data["bindings"].values() if other["key"] == binding["key"]]
+        self.unbind_session(binding["key"], "unfocus")
+        return f"✅ Closed {binding['key']}: {len(places)} binding(s) removed."
 
     def focus_command(self, message: dict, words: list) -> Optional[str]:
         if not words:

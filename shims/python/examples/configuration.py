@@ -54,6 +54,8 @@ KEYS = {
     "agents": {"defaults": AGENT, "list": [{"id": TEXT, **AGENT}]},
     "messages": {"queue": {"mode": MODE, "byChannel": {"*": MODE}, "cap": number(1), "drop": word("old", "new")}},
     "tools": {"sessions": {"visibility": word("self", "tree", "agent", "all")}, "agentToAgent": {"enabled": FLAG, "allow": [TEXT]}},
+    "bindings": [{"type": word("route", "acp"), "agentId": TEXT, "match": {
+        "channel": TEXT, "accountId": TEXT, "peer": {"kind": word("direct", "group", "channel"), "id": TEXT}}}],
     "acp": {"enabled": FLAG, "defaultAgent": TEXT, "allowedAgents": [TEXT]},
 }
 

@@ -39,7 +39,7 @@ class Example(Settings, Sessions, Turns, Children, Bindings, Outbox, Gateway):
     def on_open(self, frame: dict) -> None:
         # Everything that a later life must know. Each module says what it keeps here.
         self.data = {"sessions": {}, "runs": {}, "queue": [], "debts": {}, "openings": {}, "focuses": {}, "probes": {},
-                     "bindings": {}, "direct": [], "outbox": {}, "seen": []}
+                     "bindings": {}, "moved": {}, "direct": [], "outbox": {}, "seen": []}
         if frame["restored"]:
             self.data = self.recalled(self.data)
         self.open_settings(frame)
@@ -61,9 +61,14 @@ class Example(Settings, Sessions, Turns, Children, Bindings, Outbox, Gateway):
         self.state.replace("state", self.data)
 
     def on_config_changed(self, what: dict) -> None:
+        routes = self.config.get("bindings")
         self.take_config(what["config"])
         self.maintain(None)
         self.unbind_disabled()
+        if routes != self.config.get("bindings"):
+            for turn in self.data["queue"]:
+                if turn["kind"] == "message":
+                    self.changed_hands(turn["to"])
         for session in self.data["sessions"].values():
             self.archive_later(session)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple
 from zoneinfo import ZoneInfo
 
 from configuration import problems
@@ -57,10 +57,13 @@ class Settings:
 
     def session_key(self, message: dict) -> str:
         """The session of whoever writes there, where nothing is bound."""
-        at, thread = message["at"], message["at"].get("thread")
+        at, thread = self.first_id(message["at"]), message["at"].get("thread")
         channel, account = segment(at["channel"]), segment(at["account"])
-        base = f"agent:{self.agents[0]}"
         conversation = self.cased(at["channel"], at["conversation"])
+        agent, bound = self.route(at, message["kind"])
+        if bound:
+            return f"agent:{segment(agent)}:acp:binding:{channel}:{account}:{opaque(conversation)}"
+        base = f"agent:{agent or self.agents[0]}"
         if message["kind"] != "direct":
             middle = channel if at["account"] == "default" else f"{channel}:{account}"
             key = f"{base}:{middle}:group:{opaque(conversation)}"
@@ -74,6 +77,22 @@ class Settings:
         }[dig(self.config, "session", "dmScope") or "main"]
         # The number of a topic is its own only in its conversation.
         return f"{key}:thread:{opaque(self.cased(at['channel'], at['conversation'] + ':' + thread))}" if thread else key
+
+    def route(self, at: dict, kind: str) -> Tuple[Optional[str], bool]:
+        """The agent that is configured for a place, and whether it has a session of its own there. The closest entry decides."""
+        best, found = -1, (None, False)
+        for entry in self.config.get("bindings") or ():
+            match, bound = entry["match"], entry.get("type") == "acp"
+            account, peer = match.get("accountId") or "default", match.get("peer")
+            if match["channel"] != at["channel"] or account not in ("*", at["account"]) or bound and not peer:
+                continue
+            if peer and (peer["id"] != at["conversation"] or (peer["kind"] == "direct") != (kind == "direct")):
+                continue
+            named = int(account != "*")
+            closeness = 3 + named if bound else 2 if peer else named
+            if closeness > best:
+                best, found = closeness, (entry["agentId"], bound)
+        return found
 
     def cased(self, channel: str, name: str) -> str:
         folded = dig(self.channels, channel, "capabilities", "id_case") == "folded"

@@ -49,6 +49,17 @@ export const Bindings = (Base) => class extends Base {
     this.data.bindings[this.place(at)] = binding;
     this.effects.bound(at, key);
     this.watch(binding);
+    this.changedHands(at);
+  }
+
+  /** What waits from a place moves with it, and keeps its place in line. */
+  changedHands(at) {
+    const binding = this.data.bindings[this.place(at)];
+    for (const turn of this.data.queue) {
+      const waits = turn.kind === "message" && !turn.starts && !turn.resumes && !turn.resets;
+      if (!waits || this.place(turn.to) !== this.place(at)) continue;
+      turn.key = binding ? binding.key : this.sessionKey({ at, kind: turn.place, from: turn.person });
+    }
   }
 
   /** Where a session speaks, if it is bound. */
@@ -102,6 +113,7 @@ export const Bindings = (Base) => class extends Base {
     if (!binding) return;
     delete this.data.bindings[this.place(at)];
     this.effects.unbound(binding.at, binding.key, reason);
+    if (reason !== "replaced") this.changedHands(at);
   }
 
   unbindSession(key, reason) {
@@ -118,6 +130,24 @@ export const Bindings = (Base) => class extends Base {
       else if (this.ofBindings(binding.at, "enabled") === false) this.unbind(binding.at, "disabled");
       else this.watch(binding);
     }
+  }
+
+  /** A conversation goes by another id: its session is found by the first one, its binding under the new one. */
+  on_conversation_moved({ from, to }) {
+    this.data.moved[this.place(to)] = this.firstId(from);
+    const binding = this.data.bindings[this.place(from)];
+    if (!binding || this.data.bindings[this.place(to)]) return;
+    delete this.data.bindings[this.place(from)];
+    binding.at = to;
+    this.data.bindings[this.place(to)] = binding;
+    this.effects.bound(to, binding.key);
+    this.watch(binding);
+  }
+
+  /** The place by the id that its conversation went by first. */
+  firstId(at) {
+    const first = this.data.moved[this.place({ ...at, thread: null })] ?? at;
+    return { ...first, thread: at.thread };
   }
 
   on_thread_changed({ at, state }) {
@@ -172,9 +202,12 @@ export const Bindings = (Base) => class extends Base {
 
   /** Whether a message is a command to the gateway; if so it was obeyed or answered. */
   command(message) {
-    const [name = "", ...words] = withoutMarkers(message.text).split(" ");
+    const [first = "", ...words] = withoutMarkers(message.text).split(" ");
+    const closes = first.toLowerCase() === "/acp" && words[0]?.toLowerCase() === "close";
+    const name = closes ? "/acp close" : first;
     const obey = {
       "/session": this.sessionCommand, "/focus": this.focusCommand, "/unfocus": this.unfocusCommand, "/agents": this.agentsCommand,
+      "/acp close": this.closeCommand,
     }[name.toLowerCase()];
     if (!obey) return false;
     if (message.authorised === false) {
@@ -233,6 +266,16 @@ export const Bindings = (Base) => class extends Base {
     if (!this.mayChange(binding, message)) return `⚠️ Only ${binding.by} can unfocus this conversation.`;
     this.unbind(message.at, "unfocus");
     return "✅ Thread unfocused.";
+  }
+
+  closeCommand(message) {
+    const why = this.unavailable(message);
+    const binding = why ? null : this.bindingHere(message.at);
+    if (!binding) return why ?? NOT_FOCUSED;
+    if (!this.mayChange(binding, message)) return `⚠️ Only ${binding.by} can close this session.`;
+    const count = this.bindings().filter(({ key }) => key === binding.key).length;
+    this.unbindSession(binding.key, "unfocus");
+    return `✅ Closed ${binding.key}: ${count} binding(s) removed.`;
   }
 
   focusCommand(message, words) {

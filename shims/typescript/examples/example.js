@@ -30,7 +30,8 @@ export class Example extends Settings(Sessions(Turns(Children(Bindings(Outbox(Ga
   on_open(frame) {
     // Everything that a later life must know. Each module says what it keeps here.
     this.data = {
-      sessions: {}, runs: {}, queue: [], debts: {}, openings: {}, focuses: {}, probes: {}, bindings: {}, direct: [], outbox: {}, seen: [],
+      sessions: {}, runs: {}, queue: [], debts: {}, openings: {}, focuses: {}, probes: {}, bindings: {}, moved: {},
+      direct: [], outbox: {}, seen: [],
     };
     if (frame.restored) this.data = this.recalled(this.data);
     this.openSettings(frame);
@@ -54,9 +55,13 @@ export class Example extends Settings(Sessions(Turns(Children(Bindings(Outbox(Ga
   }
 
   on_config_changed(what) {
+    const routes = JSON.stringify(this.config.bindings);
     this.takeConfig(what.config);
     this.maintain(null);
     this.unbindDisabled();
+    if (routes !== JSON.stringify(this.config.bindings)) {
+      for (const turn of this.data.queue) if (turn.kind === "message") this.changedHands(turn.to);
+    }
     for (const session of Object.values(this.data.sessions)) this.archiveLater(session);
   }
 

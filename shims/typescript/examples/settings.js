@@ -71,10 +71,13 @@ export const Settings = (Base) => class extends Base {
   // ---- Sessions ----
 
   /** The session of whoever writes there, where nothing is bound. */
-  sessionKey({ at, kind, from }) {
-    const base = `agent:${this.agents[0]}`;
+  sessionKey({ at: place, kind, from }) {
+    const at = this.firstId(place);
     const [channel, account] = [segment(at.channel), segment(at.account)];
     const cased = (name) => this.cased(at.channel, name);
+    const { agent, bound } = this.route(at, kind);
+    if (bound) return `agent:${segment(agent)}:acp:binding:${channel}:${account}:${opaque(cased(at.conversation))}`;
+    const base = `agent:${agent ?? this.agents[0]}`;
     if (kind !== "direct") {
       const middle = at.account === "default" ? channel : `${channel}:${account}`;
       const key = `${base}:${middle}:group:${opaque(cased(at.conversation))}`;
@@ -89,6 +92,22 @@ export const Settings = (Base) => class extends Base {
     }[this.dmScope()];
     // The number of a topic is its own only in its conversation.
     return at.thread ? `${key}:thread:${opaque(cased(`${at.conversation}:${at.thread}`))}` : key;
+  }
+
+  /** The agent that is configured for a place, and whether it has a session of its own there. The closest entry decides. */
+  route(at, kind) {
+    let found = { closeness: -1, agent: null, bound: false };
+    for (const { type, agentId: agent, match } of this.config.bindings ?? []) {
+      const { channel, accountId, peer } = match;
+      const [account, bound] = [accountId ?? "default", type === "acp"];
+      if (channel !== at.channel || !["*", at.account].includes(account) || (bound && !peer)) continue;
+      if (peer && (peer.id !== at.conversation || (peer.kind === "direct") !== (kind === "direct"))) continue;
+      const named = account === "*" ? 0 : 1;
+      const routed = peer ? 2 : named;
+      const closeness = bound ? 3 + named : routed;
+      if (closeness > found.closeness) found = { closeness, agent, bound };
+    }
+    return found;
   }
 
   dmScope() {

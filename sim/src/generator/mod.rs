@@ -2,6 +2,7 @@
 
 mod chance;
 mod faults;
+mod places;
 mod trees;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,9 @@ pub use trees::tree;
 /// The scenario of a seed. Equal seeds give equal scenarios, on any machine, in any release that
 /// does not say otherwise in the change log.
 pub fn scenario(seed: u64) -> Scenario {
-    Maker::new(Chance::new(seed, 0)).scenario(seed)
+    let mut scenario = Maker::new(Chance::new(seed, 0)).scenario(seed);
+    places::add(&mut scenario, seed);
+    scenario
 }
 
 struct Maker {

@@ -29,7 +29,8 @@ impl Reference {
         numbers.filter_map(|number| Some(&self.state.bindings.get(number)?.address))
     }
 
-    /// Ties a conversation to a session; it has one owner.
+    /// Ties a conversation to a session; it has one owner. Whoever binds says what is to come before
+    /// the messages that wait from there.
     pub(super) fn bind(
         &mut self,
         address: Address,
@@ -148,6 +149,10 @@ impl Reference {
             reason,
         }));
         self.say_farewell(&binding, reason);
+        // What comes in its place says where messages go.
+        if reason != UnboundBecause::Replaced {
+            self.changed_hands(&binding.address);
+        }
         Some(binding)
     }
 

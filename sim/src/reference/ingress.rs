@@ -1,8 +1,9 @@
 //! What comes in: messages, and turns that the clockwork asks for.
 
 use moorline_spec::address::{Address, Origin, Place};
+use moorline_spec::config::Route;
 use moorline_spec::effect::{Drop, Effect, UnboundBecause};
-use moorline_spec::id::{SessionKey, Text};
+use moorline_spec::id::{PersonId, SessionKey, Text};
 use moorline_spec::stimulus::{Author, Inbound, InternalTurn};
 
 use super::decisions::{Hearing, Lapse, Speaking, Traffic};
@@ -115,15 +116,31 @@ impl Reference {
     }
 
     pub(super) fn own_session(&self, inbound: &Inbound) -> SessionKey {
-        let agent = self.agents.first();
+        self.session_of_place(&inbound.at, inbound.kind, &inbound.from)
+    }
+
+    /// The session of a place that is not bound.
+    pub(super) fn session_of_place(
+        &self,
+        at: &Address,
+        kind: Place,
+        from: &PersonId,
+    ) -> SessionKey {
+        let by = self.decisions.of_bindings();
+        let at = &*self.first_id(at);
+        let route = by.route(&self.config, at, kind);
+        if let Some(Route::Bound(agent)) = route {
+            return keys::configured_key(agent, at, self.naming.case_of(&at.channel));
+        }
+        let agent = route.map(Route::agent).or(self.agents.first());
         let default = self.default_agent();
         self.decisions.session_of(&Speaking {
             config: &self.config,
             agent: agent.unwrap_or(&default),
-            at: &inbound.at,
-            kind: inbound.kind,
-            from: &inbound.from,
-            id_case: self.naming.case_of(&inbound.at.channel),
+            at,
+            kind,
+            from,
+            id_case: self.naming.case_of(&at.channel),
         })
     }
 

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use moorline_spec::address::Place;
+use moorline_spec::address::{Address, Place};
 use moorline_spec::id::{RunId, SessionKey, Text};
 use moorline_spec::record::{Record, Written};
 use moorline_spec::time::Time;
@@ -32,6 +32,7 @@ pub(super) enum Dirty {
     Unseen(Box<Seen>),
     Failure(RunId),
     GivenUp(u64),
+    Moved(Address),
 }
 
 /// What a record says of one thing. What is large is behind a pointer: there are many records.
@@ -58,6 +59,7 @@ enum Change {
     Failure(Box<Failure>),
     GivenUp(Box<GivenUp>),
     TakenUp(u64),
+    Moved(Box<(Address, Address)>),
 }
 
 /// Everything that one record says. It is text once somebody reads it.
@@ -153,6 +155,7 @@ fn change(dirty: Dirty, state: &State) -> Option<Change> {
             Some(given_up) => Change::GivenUp(Box::new(given_up.clone())),
             None => Change::TakenUp(number),
         },
+        Dirty::Moved(to) => Change::Moved(Box::new((to.clone(), state.moved.get(&to)?.clone()))),
         Dirty::Failure(run) => {
             let mut latest = state.failures.iter().rev();
             let failure = latest.find(|failure| failure.run == run)?;
@@ -259,6 +262,10 @@ fn apply(state: &mut State, change: Change) {
         Change::Failure(failure) if state.failures.contains(&failure) => (),
         Change::Failure(failure) => state.failures.push_back(*failure),
         Change::GivenUp(given_up) => drop(state.given_up.insert(given_up.run, *given_up)),
+        Change::Moved(moved) => {
+            let (to, from) = *moved;
+            state.moved.insert(to, from);
+        }
         Change::TakenUp(number) => {
             state.given_up.remove(&number);
             let id = super::keys::run_id(number);

@@ -1,7 +1,7 @@
 //! Names of sessions and runs, and how a text is cut.
 
-use moorline_spec::address::Place;
-use moorline_spec::channel::{TextLimit, TextUnit};
+use moorline_spec::address::{Address, Place};
+use moorline_spec::channel::{IdCase, TextLimit, TextUnit};
 use moorline_spec::config::DmScope;
 use moorline_spec::id::{AgentId, RunId, SessionId, SessionKey, Text};
 use moorline_spec::key::{decoded, opaque, segment};
@@ -71,6 +71,14 @@ pub(super) fn session_of(message: &Speaking<'_>) -> SessionKey {
         write(&[":thread:", &thread]);
     }
     key.finish().into()
+}
+
+/// The session of a conversation that is bound by the configuration: of it alone, with its threads.
+pub(super) fn configured_key(agent: &AgentId, at: &Address, id_case: IdCase) -> SessionKey {
+    let id = id_case.fold(at.conversation.as_str().into());
+    let (agent, channel) = (segment(agent.as_str()), segment(at.channel.as_str()));
+    let (account, id) = (segment(at.account.as_str()), opaque(&id));
+    format!("agent:{agent}:acp:binding:{channel}:{account}:{id}").into()
 }
 
 /// `[a-z0-9][a-z0-9_-]{0,63}`, in either case.

@@ -20,6 +20,7 @@ mod lanes;
 mod law_of_bindings;
 mod legacy;
 mod maintenance;
+mod moved;
 mod naming;
 mod nested;
 mod of_bindings;
@@ -32,6 +33,7 @@ mod queue;
 mod reach;
 mod record;
 mod relay;
+mod reroute;
 mod restart;
 mod runs;
 mod send;
@@ -77,9 +79,12 @@ pub use decisions::{
     Setting, Spare, Speaking, Times, Traffic, Unseen, Untold, WhenBusy,
 };
 use journal::{Dirty, Journal};
-pub use of_bindings::{BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings};
+pub use of_bindings::{
+    Belongs, BindingDecisions, Commanded, Dead, Elsewhere, Obeys, RightBindings,
+};
 pub use of_nesting::{
     Beneath, Ended, NestingDecisions, Requester, RightNesting, WhenBelow, Yielded,
+};
 };
 pub use of_relays::{RelayDecisions, RightRelays, Told, Unplaced};
 use state::State;
@@ -157,6 +162,7 @@ impl Reference {
             Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
             Stimulus::ThreadProbed(probed) => self.on_thread_probed(probed),
             Stimulus::ThreadChanged(changed) => self.on_thread_changed(&changed.at, changed.state),
+            Stimulus::ConversationMoved(moved) => self.on_conversation_moved(moved),
             // The transcript is the agent's; key, label, route and binding are not touched by it.
             Stimulus::Compacted(_) => (),
             Stimulus::ConfigChanged(changed) => self.on_config_changed(changed),
@@ -215,12 +221,16 @@ impl Reference {
     }
 
     fn on_config_changed(&mut self, changed: &ConfigChanged) {
+        let routes = self.config.bindings.clone();
         if self.take_config(&changed.config) {
             self.boundary = None;
             self.maintain(None);
             self.reschedule_archives();
             self.end_disabled_bindings();
             self.reschedule_bindings();
+            if routes != self.config.bindings {
+                self.routes_changed();
+            }
         }
     }
 

@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 
-use moorline_spec::address::Address;
-use moorline_spec::config::{Config, Limits};
+use moorline_spec::address::{Address, Place};
+use moorline_spec::config::{Config, Limits, Route};
 use moorline_spec::effect::UnboundBecause;
 use moorline_spec::id::PersonId;
 use moorline_spec::legacy::Stored;
+use moorline_spec::profile::{MovedConversation, Reroute};
 use moorline_spec::stimulus::ThreadState;
 use moorline_spec::time::{Span, Time};
 
@@ -49,6 +50,15 @@ pub struct Elsewhere {
     pub holds: bool,
     /// Whether that account has bindings at all.
     pub enabled: bool,
+}
+
+/// What belongs to a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belongs {
+    /// The session that it has where it is not bound.
+    Session,
+    /// Its binding.
+    Binding,
 }
 
 /// The decisions about bindings; the defaults are right.
@@ -146,6 +156,12 @@ pub trait BindingDecisions {
         true
     }
 
+    /// Whether `/acp close` reaches a binding of the session; `here` is where it was said.
+    fn close_reaches(&self, here: bool) -> bool {
+        let _ = here;
+        true
+    }
+
     /// What a length of time that somebody typed is for a limit; zero is off.
     fn typed(&self, span: Span) -> Span {
         span
@@ -223,6 +239,27 @@ pub trait BindingDecisions {
     /// Whether a message is left to the account that has the thread bound.
     fn yields_to(&self, other: Elsewhere) -> bool {
         other.holds && other.enabled
+    }
+
+    /// What becomes of a message that waits while its conversation comes to belong to another session.
+    fn reroutes(&self, dial: Reroute) -> Reroute {
+        dial
+    }
+
+    /// Whether it moves as soon as that happens; else when its turn comes.
+    fn moves_at_once(&self) -> bool {
+        true
+    }
+
+    /// Whether what belongs to a conversation follows it under another id.
+    fn moves(&self, what: Belongs, dial: MovedConversation) -> MovedConversation {
+        let _ = what;
+        dial
+    }
+
+    /// Whose a conversation is by configuration, where nobody bound it.
+    fn route<'c>(&self, config: &'c Config, at: &Address, kind: Place) -> Option<Route<'c>> {
+        config.route(at, kind)
     }
 
     /// Whether a turn changes where its session last spoke.

@@ -18,7 +18,7 @@ impl Reference {
     /// A person's message waits for its turn, which may have come.
     pub(super) fn enqueue_message(&mut self, run: Run) {
         if !self.has_room(&run) {
-            return self.refuse_message(&run);
+            return self.refuse_message(&run, "too many messages wait");
         }
         let key = run.key.clone();
         self.enqueue(run);
@@ -57,7 +57,7 @@ impl Reference {
         match (policy, waiting.first()) {
             (DropPolicy::Old, Some(&oldest)) => {
                 if let Some(oldest) = self.leave_queue(oldest) {
-                    self.refuse_message(&oldest);
+                    self.refuse_message(&oldest, "too many messages wait");
                 }
                 true
             }
@@ -66,24 +66,21 @@ impl Reference {
     }
 
     /// Nothing was done with a message, and whoever wrote it hears so; it may come again.
-    fn refuse_message(&mut self, run: &Run) {
+    pub(super) fn refuse_message(&mut self, run: &Run, why: &'static str) {
         let (Turn::Message(message), Some(origin)) = (&run.turn, &run.origin) else {
             return;
         };
         self.out.push(Effect::Drop(Drop {
             message: message.id.clone(),
-            why: Text::new_static("too many messages wait"),
+            why: Text::new_static(why),
         }));
-        let text = format!(
-            "⚠️ Not worked on, since too many messages wait: {}",
-            run.input
-        );
+        let text = format!("⚠️ Not worked on, since {why}: {}", run.input);
         let stem = Text::from(format!("{}.given-up", keys::run_id(run.number)));
         self.post(&origin.address, text.into(), stem, None, Purpose::Notice);
         self.release_claim(run);
     }
 
-    fn leave_queue(&mut self, number: u64) -> Option<Arc<Run>> {
+    pub(super) fn leave_queue(&mut self, number: u64) -> Option<Arc<Run>> {
         let run = self.state.runs.remove(&number)?;
         if let Some(session) = self.state.sessions.get_mut(&run.key) {
             session.queue.retain(|&other| other != number);
@@ -93,7 +90,7 @@ impl Reference {
     }
 
     /// Whether a message is on its way into a run.
-    fn is_joining(&self, number: u64) -> bool {
+    pub(super) fn is_joining(&self, number: u64) -> bool {
         self.state
             .joining
             .values()
@@ -160,7 +157,8 @@ impl Reference {
         };
         match (&run.origin, &next.origin) {
             (Some(one), Some(other)) => {
-                !message.resets && next.starts == 0 && self.decisions.joins(one, other)
+                let here = self.elsewhere(next.number).is_none();
+                !message.resets && next.starts == 0 && here && self.decisions.joins(one, other)
             }
             _ => false,
         }
@@ -173,7 +171,10 @@ impl Reference {
         };
         let key = waiting.key.clone();
         match outcome {
-            Steering::Refused => waiting.unsteered = true,
+            Steering::Refused => {
+                waiting.unsteered = true;
+                self.follow(joining.message);
+            }
             Steering::Taken => {
                 let Some(next) = self.leave_queue(joining.message) else {
                     return;

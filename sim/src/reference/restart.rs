@@ -56,8 +56,6 @@ impl Reference {
         for binding in self.state.bindings.values_mut() {
             binding.times = self.decisions.of_bindings().restored(binding.times, now);
         }
-        self.end_disabled_bindings();
-        self.reschedule_bindings();
         if !self.decisions.history_survives() {
             for key in self.state.sessions.keys().cloned().collect::<Vec<_>>() {
                 if let Some(session) = self.state.sessions.get_mut(&key) {
@@ -87,6 +85,9 @@ impl Reference {
         self.forget_steers(&alive);
         // What is posted from here on is this life's, and in no doubt.
         let posts: Vec<u64> = self.state.posts.keys().copied().collect();
+        // What waits is in its place, and moves where its conversation is bound no more.
+        self.end_disabled_bindings();
+        self.reschedule_bindings();
         for number in dead {
             if self.decisions.of_bindings().notices_death() {
                 self.recover_run(number);

@@ -54,7 +54,7 @@ impl Reference {
                 session.queue.remove(next);
                 session.current = Some(number);
             }
-            if self.is_of_before(key, number) {
+            if self.is_of_before(key, number) || self.goes_elsewhere(number) {
                 continue;
             }
             self.collect(key, number);

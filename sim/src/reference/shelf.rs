@@ -27,6 +27,10 @@ impl<T: Clone> Shelf<T> {
         self.0.get(number).cloned()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn contains_key(&self, number: &u64) -> bool {
         self.0.contains_key(number)
     }

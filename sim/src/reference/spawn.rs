@@ -135,7 +135,7 @@ impl Reference {
         run.fork = spawn.fork;
         run.timeout = spawn.timeout;
         self.dirty(Dirty::Debt(number));
-        if let Some(address) = bound {
+        if let Some(address) = bound.clone() {
             let ends = self.decisions.binding_ends_with_run(spawn.mode);
             let run = ends.then_some(number);
             self.bind(address, spawn.key.clone(), None, run);
@@ -148,6 +148,10 @@ impl Reference {
         }
         self.enqueue(run);
         self.accept_what_waits(number);
+        // Its task comes first.
+        if let Some(address) = bound {
+            self.changed_hands(&address);
+        }
     }
 
     /// A child that waits until fewer are at work is accepted already.

@@ -463,6 +463,8 @@ pub(super) struct State {
     pub call_steers: FxHashMap<SteerId, CallSteer>,
     pub steered_at: FxHashMap<(Option<SessionKey>, SessionKey), Time>,
     pub pass: VecDeque<Look>,
+    /// By which id a conversation went first, by that which it goes by now.
+    pub moved: FxHashMap<Address, Address>,
     /// Direct conversations.
     pub direct: FxHashSet<Address>,
     /// Sessions whose next run waits until fewer are at work.

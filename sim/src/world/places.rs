@@ -152,6 +152,11 @@ impl<'s> Places<'s> {
         }
     }
 
+    /// A conversation goes by another id; false where there is none.
+    pub(super) fn moves(&mut self, at: &Address) -> bool {
+        self.conversations.remove(at).is_some()
+    }
+
     /// What a channel can do.
     pub(super) fn capabilities(&self, conversation: Conversation) -> &Capabilities {
         &self.channels[conversation.channel].capabilities

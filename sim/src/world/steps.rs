@@ -7,8 +7,8 @@ use moorline_spec::scenario::{
     Action, AdminVerb, Crash, CrashPoint, Say, Scenario, SessionRef, StepNumber, Verb, When, Where,
 };
 use moorline_spec::stimulus::{
-    Author, Call, Caller, Compacted, ConfigChanged, Inbound, InternalPath, InternalTurn, Outcome,
-    Stimulus, ThreadChanged, ThreadState,
+    Author, Call, Caller, Compacted, ConfigChanged, ConversationMoved, Inbound, InternalPath,
+    InternalTurn, Outcome, Stimulus, ThreadChanged, ThreadState,
 };
 use moorline_spec::time::{Span, Time};
 use moorline_spec::trace::World as Happening;
@@ -98,15 +98,10 @@ impl<'s> World<'s> {
                 self.admin(*what, session.as_ref(), with, CallId::from(call));
             }
             Verb::ThreadBecomes { state, place } => self.thread_becomes(*state, place),
+            Verb::Moves { place, to } => self.moves(place, to),
             Verb::Crash(crash) => self.crash_step(crash),
             Verb::Restarts(down) => self.restart(*down),
-            Verb::Compacts(session) => match self.session(session) {
-                Some(session) => {
-                    let compacted = Stimulus::Compacted(Compacted { session });
-                    self.tell(compacted, Vec::new(), Vec::new());
-                }
-                None => self.note(format!("the session of {:?} is not known", session.0)),
-            },
+            Verb::Compacts(session) => self.compacts(session),
             Verb::Configures(config) => self.configure(config),
             Verb::Note(text) => self.note(text.clone()),
             Verb::AtOnce(verbs) => {
@@ -114,6 +109,16 @@ impl<'s> World<'s> {
                     self.perform(verb, &number.part(index));
                 }
             }
+        }
+    }
+
+    fn compacts(&mut self, session: &SessionRef) {
+        match self.session(session) {
+            Some(session) => {
+                let compacted = Stimulus::Compacted(Compacted { session });
+                self.tell(compacted, Vec::new(), Vec::new());
+            }
+            None => self.note(format!("the session of {:?} is not known", session.0)),
         }
     }
 
@@ -302,6 +307,24 @@ impl<'s> World<'s> {
         if self.down.is_none() {
             let changed = Stimulus::ThreadChanged(ThreadChanged { at, state });
             self.tell(changed, Vec::new(), Vec::new());
+        }
+    }
+
+    /// A conversation goes by another id: under the old one nothing can be posted any more.
+    fn moves(&mut self, place: &Where, to: &Where) {
+        let find = |place| self.places.find(place).map(|(at, _)| at.without_thread());
+        let (Some(from), Some(to)) = (find(place), find(to)) else {
+            self.note("there is no such conversation".to_owned());
+            return;
+        };
+        if from == to || !self.places.moves(&from) {
+            self.note("there is no such conversation".to_owned());
+            return;
+        }
+        // A gateway that is down misses it.
+        if self.down.is_none() {
+            let moved = Stimulus::ConversationMoved(ConversationMoved { from, to });
+            self.tell(moved, Vec::new(), Vec::new());
         }
     }
 

@@ -11,6 +11,7 @@ mod messages;
 mod number;
 mod problems;
 mod reset;
+mod routes;
 mod session;
 mod spawn;
 mod tools;
@@ -29,6 +30,7 @@ pub use self::layers::{Layer, Layers};
 pub use self::maintenance::MaintenanceConfig;
 pub use self::messages::{DropPolicy, MessagesConfig, QueueConfig, QueueMode};
 pub use self::reset::{ResetByType, ResetConfig, ResetLevels, ResetMode, ResetPolicy};
+pub use self::routes::{Peer, PeerKind, Route, RouteConfig, RouteKind, RouteMatch};
 pub use self::session::{DmScope, ExchangeConfig, SessionConfig};
 pub use self::spawn::{AcpConfig, listed};
 pub use self::tools::{AgentToAgent, SessionTools, ToolsConfig, matches};
@@ -51,6 +53,8 @@ pub struct Config {
     pub tools: ToolsConfig,
     /// Agents behind a protocol of their own.
     pub acp: AcpConfig,
+    /// Whose conversations are that nobody bound at run time.
+    pub bindings: Vec<RouteConfig>,
 }
 
 /// Why a configuration was not understood.

@@ -17,7 +17,9 @@ mod forget;
 mod here;
 mod kin;
 mod late;
+mod moved;
 mod naming;
+mod owner;
 mod provenance;
 mod question;
 mod relay;
@@ -56,6 +58,8 @@ pub use command::BindingCommand;
 pub use delivery::{DeliveryFacts, DeliveryState};
 pub use kin::{Named, agent_of};
 pub use late::Late;
+pub use moved::MovedFacts;
+pub use owner::Owner;
 pub use provenance::{Born, BornAs, Origins};
 pub use question::{Ask, Question};
 pub use relay::{Completion, Owed, Reply, Settled};
@@ -142,6 +146,8 @@ pub struct Facts {
     pub probes: FxHashMap<RequestId, Address>,
     /// When they were asked for.
     probed_at: FxHashMap<RequestId, Time>,
+    /// Conversations that go by another id since, by that.
+    moved: FxHashMap<Address, moved::MovedFacts>,
     /// When the present life began.
     pub life_began: Time,
     /// Commands to bindings that were given while a spawn waited, and where.
@@ -216,6 +222,7 @@ impl Facts {
             binding_news: Vec::new(),
             probes: FxHashMap::default(),
             probed_at: FxHashMap::default(),
+            moved: FxHashMap::default(),
             life_began: Time::ZERO,
             early_commands: Vec::new(),
             unwritten: Vec::new(),
@@ -309,6 +316,7 @@ impl Facts {
             }
             Stimulus::ThreadProbed(probed) => self.on_thread_probed(probed),
             Stimulus::ThreadChanged(changed) => self.on_thread_told(&changed.at, changed.state),
+            Stimulus::ConversationMoved(moved) => self.on_moved(moved),
             Stimulus::Stop {} => self.stopped = true,
             Stimulus::Compacted(_) | Stimulus::Wake {} => (),
         }

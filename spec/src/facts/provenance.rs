@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Facts, Role, RunState};
 use crate::address::{Address, Place};
-use crate::config::DmScope;
+use crate::config::{DmScope, Route};
 use crate::id::{CallId, Marker, PersonId, RunId, SessionKey};
 
 /// Addresses that something comes from. Most texts share those of their cause.
@@ -108,7 +108,8 @@ impl Facts {
             let run = run.and_then(|run| self.runs.get(run));
             thread == Some(at) || run.is_some_and(|run| self.was_bound(&run.key, at))
         };
-        born.origins.iter().all(|origin| origin == at) && !born.origins.is_empty()
+        let same = |origin: &Address| origin == at || self.is_one_conversation(origin, at);
+        born.origins.iter().all(same) && !born.origins.is_empty()
             || born.origins.is_empty() && !matches!(born.what, BornAs::Message { .. })
             || bound()
     }
@@ -134,7 +135,19 @@ impl Facts {
     /// Whether two addresses are direct conversations that share one memory under the
     /// configuration: by scope, or by an identity link.
     pub fn share_memory(&self, one: &Address, other: &Address) -> bool {
+        if self.is_one_conversation(one, other) {
+            return true;
+        }
         if !(self.is_direct(one) && self.is_direct(other)) {
+            return false;
+        }
+        let route = |at: &Address| self.config.route(at, Place::Direct);
+        if let (Some(Route::Bound(_)), _) | (_, Some(Route::Bound(_))) = (route(one), route(other))
+        {
+            return false;
+        }
+        let agent = |at: &Address| route(at).map(Route::agent).or(self.agents.first());
+        if agent(one) != agent(other) {
             return false;
         }
         let session = &self.config.session;

@@ -51,6 +51,7 @@ impl Facts {
             | Stimulus::ThreadOpened(_)
             | Stimulus::ThreadProbed(_)
             | Stimulus::ThreadChanged(_)
+            | Stimulus::ConversationMoved(_)
             | Stimulus::Compacted(_)
             | Stimulus::ConfigChanged(_)
             | Stimulus::Wake {} => (),

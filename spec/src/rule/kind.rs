@@ -38,6 +38,7 @@ kinds! {
     ThreadOpened = What::Stimulus(Stimulus::ThreadOpened(_)),
     ThreadProbed = What::Stimulus(Stimulus::ThreadProbed(_)),
     ThreadChanged = What::Stimulus(Stimulus::ThreadChanged(_)),
+    ConversationMoved = What::Stimulus(Stimulus::ConversationMoved(_)),
     Compacted = What::Stimulus(Stimulus::Compacted(_)),
     ConfigChanged = What::Stimulus(Stimulus::ConfigChanged(_)),
     Wake = What::Stimulus(Stimulus::Wake {}),

@@ -1,5 +1,8 @@
 //! Where a message and its answer go.
 
+mod configured;
+mod decided_again;
+mod moved;
 mod own_route;
 
 use super::binding::routed;
@@ -38,6 +41,9 @@ fn of_messages() -> Vec<Rule> {
             ..rule()
         },
         own_route::rule(),
+        decided_again::rule(),
+        configured::rule(),
+        moved::rule(),
     ]
 }
 

@@ -290,6 +290,10 @@ impl<'a> Check<'a> {
             }
             Verb::Compacts(session) => self.session(format!("{at}/compacts"), session),
             Verb::ThreadBecomes { place, .. } => self.place(format!("{at}/in"), place),
+            Verb::Moves { place, to } => {
+                self.place(format!("{at}/moves"), place);
+                self.place(format!("{at}/to"), to);
+            }
             Verb::Crash(crash) => {
                 if let Some(of) = &crash.of {
                     self.name(format!("{at}/crash/of"), of);

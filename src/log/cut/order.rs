@@ -22,6 +22,7 @@ pub(super) fn give(verb: &mut Verb, scripts: &mut BTreeMap<String, Vec<Action>>)
         Verb::Posts { .. }
         | Verb::Admin { .. }
         | Verb::ThreadBecomes { .. }
+        | Verb::Moves { .. }
         | Verb::Crash(_)
         | Verb::Restarts(_)
         | Verb::Compacts(_)
@@ -111,6 +112,7 @@ fn arrives(verb: &Verb) -> bool {
         Verb::Ends { .. }
         | Verb::Posts { .. }
         | Verb::ThreadBecomes { .. }
+        | Verb::Moves { .. }
         | Verb::Crash(_)
         | Verb::Restarts(_)
         | Verb::Note(_)

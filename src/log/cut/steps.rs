@@ -126,6 +126,11 @@ impl Teller {
                 let state = changed.state;
                 self.tells(entry, Verb::ThreadBecomes { state, place });
             }
+            Stimulus::ConversationMoved(moved) => {
+                let place = self.cast.place(&moved.from, Place::Group);
+                let to = self.cast.place(&moved.to, Place::Group);
+                self.tells(entry, Verb::Moves { place, to });
+            }
             Stimulus::Compacted(compacted) => {
                 match self.parts.session(compacted.session.as_str()) {
                     Some(session) => self.tells(entry, Verb::Compacts(session)),

@@ -5,12 +5,15 @@ mod bound_commands;
 mod bound_ends;
 mod bound_life;
 mod bound_places;
+mod configured;
 mod ends;
 mod forgeries;
+mod moved;
 mod places;
 mod refusals;
 mod relays;
 mod repeats;
+mod reroutes;
 mod routes;
 mod told;
 mod windows;
@@ -26,6 +29,9 @@ pub(super) fn gateways() -> Vec<Broken> {
         bound_commands::gateways(),
         places::gateways(),
         routes::gateways(),
+        reroutes::gateways(),
+        configured::gateways(),
+        moved::gateways(),
         relays::gateways(),
         repeats::gateways(),
         told::gateways(),

@@ -81,6 +81,10 @@ fn rename_config(config: &mut Value, known: &BTreeSet<String>) {
         }
     }
     rename_at(config.pointer_mut("/agents/defaults/heartbeat/to/channel"));
+    let routes = config.pointer_mut("/bindings");
+    for route in routes.and_then(Value::as_array_mut).into_iter().flatten() {
+        rename_at(route.pointer_mut("/match/channel"));
+    }
     let agents = config
         .pointer_mut("/agents/list")
         .and_then(Value::as_array_mut);

@@ -67,7 +67,8 @@ impl Checker for RouteHygiene {
     }
 
     fn finish(&mut self, _: &Facts, sink: &mut Sink) {
-        if let Some((id, (since, at))) = self.due.iter().next() {
+        let first = self.due.iter().min_by_key(|(_, (since, _))| *since);
+        if let Some((id, (since, at))) = first {
             sink.fail_since(
                 *since,
                 format!("run {id} of the clockwork speaks, and nobody hears it"),

@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::super::{Checker, Keyword, Kind, Rule, Sink};
 use super::purpose;
 use crate::address::{Address, Place};
+use crate::config::Route;
 use crate::effect::{Effect, StartRun};
 use crate::facts::{Facts, Role};
 use crate::id::{AgentId, Marker, SessionKey};
@@ -115,6 +116,14 @@ impl Canonical {
         facts: &Facts,
         sink: &mut Sink,
     ) {
+        let configured = facts.config.route(at, kind);
+        if configured.is_some_and(Route::is_bound) {
+            return;
+        }
+        // What it was called before is told of elsewhere.
+        if facts.moved_to(at).is_some() {
+            return;
+        }
         let key = &start.session_key;
         let owner = match (kind, &at.thread) {
             (Place::Direct, None) => Owner::People,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::address::{Address, Place};
-use crate::config::DmScope;
+use crate::config::{DmScope, Route};
 use crate::effect::{Effect, StartRun};
 use crate::facts::{Facts, Table};
 use crate::id::{AgentId, PersonId, RunId, SessionKey};
@@ -64,7 +64,9 @@ impl Checker for Scope {
             return;
         }
         // What is bound goes where it is bound, also where nobody heard that it is.
-        let bound = facts.bindings.iter().any(|b| b.address == message.at);
+        let configured = facts.config.route(&message.at, message.kind);
+        let bound = configured.is_some_and(Route::is_bound)
+            || facts.bindings.iter().any(|b| b.address == message.at);
         if bound || facts.session_here().is_some_and(|(_, it)| it.is_child) {
             return;
         }

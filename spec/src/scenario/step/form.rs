@@ -11,7 +11,7 @@ use crate::stimulus::{Author, InternalPath, Outcome, ThreadState};
 use crate::time::Span;
 
 /// A step as it is written: one verb (`says`, `ends`, `posts`, `runs`, `beats`, `admin`,
-/// `thread_becomes`, `crash`, `restarts`, `compacts`, `configures`, `note` or `at_once`) and what
+/// `thread_becomes`, `moves`, `crash`, `restarts`, `compacts`, `configures`, `note` or `at_once`) and what
 /// goes with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -44,6 +44,12 @@ pub(super) struct StepForm {
     /// The thread `in` becomes this.
     #[serde(skip_serializing_if = "Option::is_none")]
     thread_becomes: Option<ThreadState>,
+    /// This conversation goes by another id from now on: that of the place `to`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moves: Option<Where>,
+    /// The place whose id it has then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<Where>,
     /// The gateway dies.
     #[serde(skip_serializing_if = "Option::is_none")]
     crash: Option<Crash>,
@@ -129,8 +135,8 @@ impl From<Part> for StepForm {
     }
 }
 
-const VERBS: &str = "says, ends, posts, runs, beats, admin, thread_becomes, crash, restarts, \
-                     compacts, configures, note or at_once";
+const VERBS: &str = "says, ends, posts, runs, beats, admin, thread_becomes, moves, crash, \
+                     restarts, compacts, configures, note or at_once";
 
 impl TryFrom<StepForm> for Step {
     type Error = String;
@@ -236,6 +242,10 @@ impl StepForm {
                 .take()
                 .ok_or("`thread_becomes` needs `in`, the thread")?;
             return Ok(Verb::ThreadBecomes { state, place });
+        }
+        if let Some(place) = self.moves.take() {
+            let to = self.to.take().ok_or("`moves` needs `to`, another place")?;
+            return Ok(Verb::Moves { place, to });
         }
         if let Some(crash) = self.crash.take() {
             let needs_run = crash.after.or(crash.before).is_some() && crash.of.is_none();
@@ -358,14 +368,13 @@ impl From<Verb> for StepForm {
             Verb::ThreadBecomes { state, place } => {
                 (form.thread_becomes, form.place) = (Some(state), Some(place));
             }
+            Verb::Moves { place, to } => (form.moves, form.to) = (Some(place), Some(to)),
             Verb::Crash(crash) => form.crash = Some(crash),
             Verb::Restarts(down) => form.restarts = Some(down),
             Verb::Compacts(session) => form.compacts = Some(session),
             Verb::Configures(config) => form.configures = Some(config),
             Verb::Note(note) => form.note = Some(note),
-            Verb::AtOnce(verbs) => {
-                form.at_once = Some(verbs.into_iter().map(Part).collect());
-            }
+            Verb::AtOnce(verbs) => form.at_once = Some(verbs.into_iter().map(Part).collect()),
         }
         form
     }

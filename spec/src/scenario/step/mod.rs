@@ -102,6 +102,13 @@ pub enum Verb {
         /// The thread.
         place: Where,
     },
+    /// A conversation goes by another id: that of another place.
+    Moves {
+        /// Which it was.
+        place: Where,
+        /// Which it is.
+        to: Where,
+    },
     /// The gateway's process dies.
     Crash(Crash),
     /// The gateway is stopped cleanly and started again so much later.
@@ -316,6 +323,7 @@ impl Verb {
             Self::Ends { .. }
             | Self::Posts { .. }
             | Self::ThreadBecomes { .. }
+            | Self::Moves { .. }
             | Self::Crash(_)
             | Self::Restarts(_)
             | Self::Compacts(_)
@@ -336,6 +344,7 @@ impl Verb {
             Self::Posts { .. }
             | Self::Admin { .. }
             | Self::ThreadBecomes { .. }
+            | Self::Moves { .. }
             | Self::Crash(_)
             | Self::Restarts(_)
             | Self::Compacts(_)

@@ -367,6 +367,7 @@ fn spoke(stimulus: &Stimulus) -> Option<&RunId> {
         | Stimulus::ThreadOpened(_)
         | Stimulus::ThreadProbed(_)
         | Stimulus::ThreadChanged(_)
+        | Stimulus::ConversationMoved(_)
         | Stimulus::Compacted(_)
         | Stimulus::ConfigChanged(_)
         | Stimulus::Wake {}

@@ -59,6 +59,9 @@ pub(super) fn line(stimulus: &Stimulus, entry: &Entry, before: &[Entry]) -> Stri
             let becomes = state(changed.state);
             format!("the gateway hears that thread {} is {becomes}", changed.at)
         }
+        Stimulus::ConversationMoved(moved) => {
+            format!("the gateway hears that {} is {} now", moved.from, moved.to)
+        }
         Stimulus::Compacted(compacted) => {
             format!("the transcript of {} is compacted", compacted.session)
         }
@@ -94,6 +97,7 @@ pub(super) fn text(stimulus: &Stimulus) -> Option<String> {
         | Stimulus::ThreadOpened(_)
         | Stimulus::ThreadProbed(_)
         | Stimulus::ThreadChanged(_)
+        | Stimulus::ConversationMoved(_)
         | Stimulus::Compacted(_)
         | Stimulus::ConfigChanged(_)
         | Stimulus::Wake {}
