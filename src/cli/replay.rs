@@ -112,6 +112,19 @@ fn write_verdicts(out: &mut impl Write, judgement: &Judgement) -> std::io::Resul
             Verdict::Inconclusive { .. } | Verdict::Inapplicable { .. } => (),
         }
     }
+    if let Some(timing) = &judgement.timing {
+        let rules: Vec<&str> = timing.rules.iter().copied().collect();
+        writeln!(
+            out,
+            "{UNSURE}real clock{UNSURE:#}  give or take {}; it has a say in {}",
+            timing.tolerance,
+            if rules.is_empty() {
+                "nothing".to_owned()
+            } else {
+                rules.join(", ")
+            }
+        )?;
+    }
     for unmet in &judgement.unmet {
         let at = unmet
             .entry
