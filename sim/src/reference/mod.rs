@@ -85,7 +85,6 @@ pub use of_bindings::{
 pub use of_nesting::{
     Beneath, Ended, NestingDecisions, Requester, RightNesting, WhenBelow, Yielded,
 };
-};
 pub use of_relays::{RelayDecisions, RightRelays, Told, Unplaced};
 use state::State;
 
