@@ -7,6 +7,7 @@ mod bound_life;
 mod bound_places;
 mod ends;
 mod forgeries;
+mod opposites;
 mod places;
 mod refusals;
 mod relays;
@@ -33,6 +34,7 @@ pub(super) fn gateways() -> Vec<Broken> {
         refusals::gateways(),
         windows::gateways(),
         forgeries::gateways(),
+        opposites::gateways(),
     ];
     families.into_iter().flatten().collect()
 }

@@ -67,7 +67,7 @@ impl Checker for RouteHygiene {
     }
 
     fn finish(&mut self, _: &Facts, sink: &mut Sink) {
-        if let Some((id, (since, at))) = self.due.iter().next() {
+        for (id, (since, at)) in &self.due {
             sink.fail_since(
                 *since,
                 format!("run {id} of the clockwork speaks, and nobody hears it"),
