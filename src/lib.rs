@@ -12,3 +12,4 @@ pub mod report;
 pub mod serve;
 pub mod smoke;
 pub mod sweep;
+pub mod tolerance;
