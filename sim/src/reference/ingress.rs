@@ -272,6 +272,7 @@ impl Reference {
             words: 0,
             joined: Vec::new(),
             unsteered: false,
+            incarnation: 0,
             yielded: false,
         }
     }

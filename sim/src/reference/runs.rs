@@ -180,6 +180,7 @@ impl Reference {
         };
         run.state = Progress::Starting;
         run.starts += 1;
+        run.incarnation = session.incarnation;
         let mut overrides = session.lasting.clone();
         for (name, value) in run.overrides.as_object().into_iter().flatten() {
             overrides[name] = value.clone();
@@ -231,8 +232,15 @@ impl Reference {
         };
         if run.state != Progress::Starting {
             // A cancelled run that never ran will not say that it ended.
-            if let (Progress::Cancelled(outcome), Start::Refused) = (run.state, started.outcome) {
-                self.end(number, outcome, "".into());
+            let key = run.key.clone();
+            match (run.state, started.outcome) {
+                (Progress::Cancelled(outcome), Start::Refused) => {
+                    self.end(number, outcome, "".into());
+                }
+                // It began, and with it its session.
+                (_, Start::Started) if self.is_of_now(number) => self.begun(&key),
+                (_, Start::Started) => (),
+                (_, Start::Refused | Start::Unknown) => (),
             }
             return;
         }
@@ -265,12 +273,7 @@ impl Reference {
             Turn::Plugin { call } => Some((false, call.take())),
             Turn::Message(_) | Turn::Telling(_) | Turn::Sent | Turn::Internal(_) => None,
         };
-        if let Some(session) = self.state.sessions.get_mut(&key)
-            && session.fresh
-        {
-            session.fresh = false;
-            self.dirty(Dirty::Begun(key.clone()));
-        }
+        self.begun(&key);
         self.note_line(&key, By::User, &input);
         if let Some((true, Some(call))) = &asked
             && self.keeps.remove(call)
@@ -292,6 +295,25 @@ impl Reference {
             Some((false, None)) | None => (),
         }
         self.steer_first(&key);
+    }
+
+    /// Whether a run belongs to what its session is by now.
+    fn is_of_now(&self, number: u64) -> bool {
+        let run = self.state.runs.get(&number);
+        run.is_some_and(|run| {
+            let session = self.state.sessions.get(&run.key);
+            session.is_some_and(|session| session.incarnation == run.incarnation)
+        })
+    }
+
+    /// A run of a session began: whatever comes after it continues that.
+    fn begun(&mut self, key: &SessionKey) {
+        if let Some(session) = self.state.sessions.get_mut(key)
+            && session.fresh
+        {
+            session.fresh = false;
+            self.dirty(Dirty::Begun(key.clone()));
+        }
     }
 
     fn start_refused(&mut self, number: u64) {

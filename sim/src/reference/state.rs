@@ -113,6 +113,9 @@ pub(super) struct Run {
     pub steered: Vec<u64>,
     #[serde(default)]
     pub starts: u32,
+    /// The incarnation of its session that it was asked for in.
+    #[serde(skip)]
+    pub incarnation: u64,
     #[serde(skip)]
     pub words: u32,
     /// Further messages that it answers.

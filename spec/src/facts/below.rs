@@ -72,6 +72,19 @@ impl Facts {
         self.below.overtaken.contains(run)
     }
 
+    /// Whether the gateway is at a call that stops something, and has not answered it.
+    pub fn may_be_stopping(&self) -> bool {
+        let mut calls = self.calls.values();
+        calls.any(|call| {
+            let stops = match call.method.as_str() {
+                "sessions.reset" | "sessions.delete" => true,
+                "subagents" => call.text("action") == Some("kill"),
+                _ => false,
+            };
+            stops && call.answer.is_none() && call.life == self.lives
+        })
+    }
+
     /// The run of a child whose end is told with what is said in this turn of its session.
     pub fn goes_on_in(&self, turn: &RunId) -> Option<&RunId> {
         self.below.continues.get(turn)

@@ -220,6 +220,10 @@ impl Facts {
         if let Some(key) = self.kin.ids.get(name) {
             return Named::Perhaps(key.clone());
         }
+        // It was accepted, and its run may wait for its place.
+        if self.kin.parents.contains_key(&key) {
+            return Named::Perhaps(key);
+        }
         let alike = |other: &&SessionKey| other.as_str().eq_ignore_ascii_case(name);
         if self.is_main(&key) {
             return Named::Session(key);

@@ -3,6 +3,8 @@
 mod settles;
 mod wakes;
 
+pub(super) use wakes::is_parents;
+
 use super::{Keyword, Kind, Rule};
 use crate::facts::{CallFacts, Facts};
 use crate::profile::Family;

@@ -93,7 +93,7 @@ fn told() -> Vec<Rule> {
             text: "A text over the channel's limit arrives whole, in order, in pieces within the \
                    limit.",
             sources: &["channels.json"],
-            sees: &[Kind::RunEnded, Kind::Deliver, Kind::Posted],
+            sees: &[Kind::RunEnded, Kind::Deliver, Kind::Posted, Kind::Report],
             ..rule("relay.fits-channel", || Box::<fits::Fits>::default())
         },
     ]

@@ -27,7 +27,7 @@ pub(super) fn rules() -> Vec<Rule> {
         id: "restart.nothing-twice",
         text: "Recovery is single-flight and idempotent: one life resumes each thing once, what was \
                resumed before is not resumed again, and what was over before the restart is not \
-               done, posted or reported again. Repeated restarts change nothing more.",
+               done, posted or reported again, nor is it a failure. Repeated restarts change nothing more.",
         sources: &["I-10", "I-16", "DD-010", "RR-003", "RR-004"],
         sees: &[
             Kind::Open,

@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use moorline_spec::effect::{Effect, Persist, StartRun};
-use moorline_spec::id::RunId;
-use moorline_spec::stimulus::{Outcome, Stimulus};
+use moorline_spec::address::Address;
+use moorline_spec::effect::{Effect, Persist, Report, StartRun};
+use moorline_spec::id::{DeliveryId, RunId};
+use moorline_spec::stimulus::{Delivered, Outcome, Stimulus};
 use moorline_spec::time::Time;
 use serde_json::Value;
 
@@ -70,6 +71,22 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "That a completion was told is kept in memory, so that the next life tells of it \
                       again (W-4, W-14).",
             build: meddled::<SettledUnwritten>,
+        },
+        Broken {
+            id: "children-that-ended-run-again",
+            rule: "relay.once",
+            report: None,
+            summary: "A child that had ended, and that was told of, is resumed after a restart under \
+                      another name, and told of again (W-18).",
+            build: meddled::<ChildrenAgain>,
+        },
+        Broken {
+            id: "what-was-posted-counts-as-failed",
+            rule: "restart.nothing-twice",
+            report: None,
+            summary: "A completion that was posted before a restart waits still, as far as is written \
+                      down, and is given up after it (W-8).",
+            build: meddled::<PostedFailed>,
         },
     ]
 }
@@ -232,6 +249,104 @@ impl Meddler for SettledUnwritten {
             if changes.len() != before {
                 *record = Value::Array(changes).to_string().into();
             }
+        }
+    }
+}
+
+/// Resumes children that it has told of.
+#[derive(Default)]
+struct ChildrenAgain {
+    children: BTreeMap<RunId, StartRun>,
+    /// The turn that told of a child.
+    told: BTreeMap<RunId, StartRun>,
+    /// Children that run once more, and the turn that told of each.
+    twins: BTreeMap<RunId, StartRun>,
+    ended: Vec<StartRun>,
+    again: bool,
+}
+
+impl Meddler for ChildrenAgain {
+    fn stimuli(&mut self, _: Time, stimuli: &mut Vec<Stimulus>) {
+        self.again = is_restored(stimuli);
+        for stimulus in stimuli {
+            if let Stimulus::RunEnded(ended) = stimulus {
+                self.ended.extend(self.twins.remove(&ended.run));
+            }
+        }
+    }
+
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        for effect in effects.iter() {
+            let Effect::StartRun(start) = effect else {
+                continue;
+            };
+            let named = start.input.strip_prefix("run ").filter(|_| tells(start));
+            if let Some((child, _)) = named.and_then(|rest| rest.split_once(' ')) {
+                self.told.insert(child.into(), start.clone());
+            } else if start.session_key.as_str().contains(":subagent:") {
+                self.children.insert(start.run.clone(), start.clone());
+            }
+        }
+        for turn in self.ended.drain(..) {
+            effects.push(twin(&turn, "again"));
+        }
+        if std::mem::take(&mut self.again) {
+            for (child, turn) in std::mem::take(&mut self.told) {
+                let Some(start) = self.children.get(&child) else {
+                    continue;
+                };
+                let mut resumed = twin(start, "again");
+                if let Effect::StartRun(start) = &mut resumed {
+                    start.resumes = Some(child);
+                    self.twins.insert(start.run.clone(), turn);
+                }
+                effects.push(resumed);
+            }
+        }
+    }
+}
+
+/// Takes what it posted for what it has to post.
+#[derive(Default)]
+struct PostedFailed {
+    posts: BTreeMap<DeliveryId, (RunId, Address)>,
+    posted: Vec<(RunId, Address)>,
+    again: bool,
+}
+
+impl Meddler for PostedFailed {
+    fn stimuli(&mut self, _: Time, stimuli: &mut Vec<Stimulus>) {
+        self.again = is_restored(stimuli);
+        for stimulus in stimuli {
+            if let Stimulus::Receipt(receipt) = stimulus
+                && let Some(post) = self.posts.remove(&receipt.delivery)
+                && matches!(receipt.outcome, Delivered::Accepted { .. })
+            {
+                self.posted.push(post);
+            }
+        }
+    }
+
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        for effect in effects.iter() {
+            if let Effect::Deliver(deliver) = effect
+                && let Some(run) = deliver
+                    .key
+                    .as_ref()
+                    .and_then(|key| key.strip_suffix(".told"))
+            {
+                let post = (RunId::from(run), deliver.to.clone());
+                self.posts.insert(deliver.delivery.clone(), post);
+            }
+        }
+        if std::mem::take(&mut self.again) {
+            effects.extend(self.posted.drain(..).map(|(run, to)| {
+                Effect::Report(Report::Failed {
+                    run,
+                    address: Some(to),
+                    why: "it waits since before the restart".into(),
+                })
+            }));
         }
     }
 }

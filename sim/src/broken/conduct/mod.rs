@@ -9,6 +9,7 @@ mod configured;
 mod ends;
 mod forgeries;
 mod moved;
+mod opposites;
 mod places;
 mod refusals;
 mod relays;
@@ -39,6 +40,7 @@ pub(super) fn gateways() -> Vec<Broken> {
         refusals::gateways(),
         windows::gateways(),
         forgeries::gateways(),
+        opposites::gateways(),
     ];
     families.into_iter().flatten().collect()
 }

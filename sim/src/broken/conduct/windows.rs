@@ -106,7 +106,7 @@ fn unwritten(effects: &mut Vec<Effect>) {
 }
 
 /// Whether a text is by which a requester is told of a child.
-fn tells(input: &str) -> bool {
+pub(super) fn tells(input: &str) -> bool {
     input.starts_with("run ") && (input.contains(" ended") || input.contains(" failed ("))
 }
 

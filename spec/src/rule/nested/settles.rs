@@ -173,6 +173,10 @@ impl SettlesBelow {
         let Some(one) = self.waiting.iter().find(|one| one.run == *run) else {
             return;
         };
+        // A bound run speaks for itself too, and that may be what came to nothing.
+        if facts.replies.contains_key(run) {
+            return;
+        }
         let requester = one.requester.as_ref();
         let requester = requester.and_then(|key| facts.sessions.get(key));
         let there = requester.is_some_and(|session| !session.deleted && !session.told_to_forget);

@@ -145,11 +145,12 @@ impl YieldWakes {
             return;
         }
         let ended = |id: &CallId| {
-            let call = facts.calls.get(id);
-            let run = call.and_then(|call| call.run.as_ref());
-            run.is_some_and(|run| facts.is_over(run))
+            let run = facts.calls.get(id)?.run.as_ref();
+            let run = run.filter(|run| facts.is_over(run))?;
+            let completion = facts.completions.get(run);
+            Some(completion.map_or(facts.now(), |completion| completion.ended.1))
         };
-        let first = waits.iter().any(ended).then(|| facts.now());
+        let first = waits.iter().filter_map(ended).min();
         // What it yielded before for is waited for with this.
         self.yields
             .retain(|one| one.run != *run || one.woken.is_some());
@@ -288,7 +289,7 @@ fn has_heard(by: &Caller, spawn: &CallFacts, facts: &Facts) -> bool {
 }
 
 /// Whether the session that asked is told of a spawn's end, and nobody else.
-fn is_parents(call: &CallFacts) -> bool {
+pub(in crate::rule) fn is_parents(call: &CallFacts) -> bool {
     let said = |name: &str| call.params.get(name).is_some();
     call.wants_completion() && !said("notifyParent") && !said("notifyUserOnComplete")
 }

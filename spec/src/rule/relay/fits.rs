@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use crate::address::Address;
-use crate::effect::Effect;
+use crate::effect::{Effect, Report};
 use crate::facts::{Facts, Settled};
 use crate::id::{Marker, RunId};
 use crate::rule::{Checker, Sink};
@@ -29,6 +29,8 @@ struct Words {
     order: Vec<Marker>,
     /// The text's length on channels whose limit it exceeds is looked up by it.
     text: crate::id::Text,
+    /// Whether it was told that they cannot be told.
+    failed: bool,
     /// For each address: how many markers stand there, and since when.
     posted: Vec<(Address, usize, (usize, Time))>,
 }
@@ -69,6 +71,12 @@ impl Checker for Fits {
                     );
                 }
             }
+            What::Effect(Effect::Report(Report::Failed { run, .. })) => {
+                let mut words = self.words.values_mut();
+                if let Some(words) = words.find(|words| words.run == *run) {
+                    words.failed = true;
+                }
+            }
             What::World(World::Posted { at, .. }) if !self.long.is_empty() => {
                 for marker in &entry.markers {
                     let number = self.long.get(marker);
@@ -95,7 +103,7 @@ impl Checker for Fits {
                 .get(&words.run)
                 .is_some_and(|reply| reply.settled == Some(Settled::Failed));
             for (at, posted, since) in &words.posted {
-                if *posted < words.order.len() && !failed {
+                if *posted < words.order.len() && !failed && !words.failed {
                     let (run, missing) = (&words.run, words.order[*posted].in_text());
                     sink.fail_since(
                         *since,
@@ -122,6 +130,7 @@ impl Fits {
             run: run.clone(),
             order,
             text: text.clone(),
+            failed: false,
             posted: Vec::new(),
         };
         self.words.insert(self.remembered, words);

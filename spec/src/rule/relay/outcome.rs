@@ -76,7 +76,9 @@ impl Checker for OutcomeTrue {
 /// Whether what a run ended with need not be told: it only ended its turn to wait, or was stopped
 /// before anybody was told of it.
 fn is_open(child: &RunId, facts: &Facts) -> bool {
-    facts.was_overtaken(child) || facts.runs.get(child).is_some_and(|run| run.yielded)
+    facts.was_overtaken(child)
+        || facts.may_be_stopping()
+        || facts.runs.get(child).is_some_and(|run| run.yielded)
 }
 
 impl OutcomeTrue {

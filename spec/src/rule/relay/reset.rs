@@ -7,6 +7,7 @@ use crate::effect::{Effect, Report};
 use crate::facts::{Completion, Facts, RunState, Settled};
 use crate::id::RunId;
 use crate::profile::ResetRequester;
+use crate::rule::nested::is_parents;
 use crate::rule::{Checker, Sink};
 use crate::stimulus::{Outcome, Stimulus};
 use crate::time::Time;
@@ -59,6 +60,8 @@ impl Checker for ResetRequesterGets {
                     ),
                     "its new incarnation is told, or there is a visible failure",
                 ),
+                // Where people were to be told, that was tried perhaps.
+                Some(Settled::Failed) if !parents(completion, facts) => (),
                 Some(Settled::Failed) if new && completion.turns.is_empty() => sink.fail_since(
                     since,
                     format!(
@@ -70,6 +73,12 @@ impl Checker for ResetRequesterGets {
             }
         }
     }
+}
+
+/// Whether the session that asked is told, and nobody else.
+fn parents(completion: &Completion, facts: &Facts) -> bool {
+    let call = facts.calls.get(&completion.call);
+    call.is_none_or(is_parents)
 }
 
 /// When a requester began anew since it asked: for certain, or as soon as it has its next turn.

@@ -192,7 +192,9 @@ impl RetryClassified {
             .series
             .values()
             .any(|series| series.is_active(facts.now()));
-        if to.is_empty() || asked || !active || !self.series.keys().all(elsewhere) {
+        // Who ended its turn to wait is not complete.
+        let paused = facts.runs.get(id).is_some_and(|run| run.yielded);
+        if to.is_empty() || asked || paused || !active || !self.series.keys().all(elsewhere) {
             return;
         }
         let requester = completion.and_then(|completion| completion.requester.clone());

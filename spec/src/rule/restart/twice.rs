@@ -2,11 +2,13 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::address::Address;
 use crate::effect::{Deliver, Effect, Report, StartRun};
-use crate::facts::{DeliveryState, Facts, Role, RunState};
-use crate::id::RunId;
+use crate::facts::{DeliveryState, Facts, Role, RunState, Settled};
+use crate::id::{DeliveryId, RunId};
 use crate::rule::{Checker, Sink};
 use crate::stimulus::{Delivered, Outcome, Stimulus};
+use crate::time::Time;
 use crate::trace::{Entry, What, World};
 
 /// MUST: a restart repeats nothing.
@@ -27,6 +29,9 @@ pub(super) struct NothingTwice {
     /// it had the time to note.
     told: usize,
     noted: usize,
+    /// When those were.
+    told_at: Time,
+    noted_at: Time,
     /// The last receipt that was no good: another text may have failed since a report.
     failing: usize,
 }
@@ -35,13 +40,13 @@ impl Checker for NothingTwice {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         match &entry.what {
             What::Stimulus(Stimulus::Open(open)) => {
-                self.noted = self.told;
+                (self.noted, self.noted_at) = (self.told, self.told_at);
                 self.starts.clear();
                 self.did = false;
                 self.recovers = open.restored.then_some(facts.index());
             }
             What::Stimulus(stimulus) => {
-                self.told = facts.index();
+                (self.told, self.told_at) = (facts.index(), facts.now());
                 if let Stimulus::Receipt(receipt) = stimulus
                     && !matches!(receipt.outcome, Delivered::Accepted { .. })
                 {
@@ -190,12 +195,46 @@ impl NothingTwice {
             return;
         }
         self.did = true;
-        if before.is_some_and(|before| before < self.noted && self.failing < before) {
+        // Another text of it may have failed since, of which the gateway died.
+        let doubted = |before: usize| {
+            let mut deliveries = facts.deliveries.values();
+            deliveries.any(|other| other.state == DeliveryState::Untold && before < other.asked.0)
+        };
+        if before
+            .is_some_and(|before| before < self.noted && self.failing < before && !doubted(before))
+        {
             sink.fail(
                 format!("the failure of run {run} is reported again after a restart"),
                 "what was reported before a restart is not reported again",
             );
+        } else if before.is_none()
+            && let Some((delivery, to)) = self.posted(run, facts)
+        {
+            sink.fail(
+                format!(
+                    "run {run} is reported as failed after a restart, and delivery {delivery} took \
+                     it to {to} before"
+                ),
+                "what was told before a restart is no failure after it",
+            );
         }
+    }
+
+    /// The delivery that told people of a run, in time for the gateway to note that.
+    fn posted<'f>(&self, run: &RunId, facts: &'f Facts) -> Option<(&'f DeliveryId, &'f Address)> {
+        let posted = Some(&Settled::Posted);
+        let completion = facts.completions.get(run);
+        if completion.and_then(|completion| completion.settled.as_ref()) != posted {
+            return None;
+        }
+        let mut deliveries = facts.deliveries.iter();
+        let found = deliveries.find(|(_, delivery)| {
+            delivery.state == DeliveryState::Accepted
+                && delivery.known.is_some_and(|known| known < self.noted_at)
+                && self.failing < delivery.asked.0
+                && facts.told_in(&delivery.markers).contains(run)
+        });
+        found.map(|(id, delivery)| (id, &delivery.to))
     }
 }
 

@@ -67,8 +67,7 @@ impl Checker for RouteHygiene {
     }
 
     fn finish(&mut self, _: &Facts, sink: &mut Sink) {
-        let first = self.due.iter().min_by_key(|(_, (since, _))| *since);
-        if let Some((id, (since, at))) = first {
+        for (id, (since, at)) in &self.due {
             sink.fail_since(
                 *since,
                 format!("run {id} of the clockwork speaks, and nobody hears it"),

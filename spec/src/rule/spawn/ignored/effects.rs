@@ -485,7 +485,8 @@ fn judge_told(run: &RunId, told: &Told, facts: &Facts, sink: &mut Sink) {
     });
     let person = says(call, "notifyUserOnComplete") == Some(true);
     let parent = says(call, "notifyParent") == Some(true);
-    if excused || call.life != facts.lives {
+    // Whoever was stopped from above, and what is below, hears nothing.
+    if excused || call.life != facts.lives || facts.was_stopped(call) {
         return;
     }
     if person && !told.person {

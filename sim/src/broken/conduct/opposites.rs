@@ -1,0 +1,140 @@
+//! The other side of a mistake: what a hasty remedy for one of the others gets wrong.
+
+use std::collections::BTreeMap;
+
+use moorline_spec::address::Address;
+use moorline_spec::effect::{Effect, StartRun};
+use moorline_spec::id::{RunId, SessionKey, Text};
+use moorline_spec::silence;
+use moorline_spec::stimulus::{Outcome, Stimulus};
+use moorline_spec::time::Time;
+
+use super::windows::tells;
+use super::{Broken, meddled};
+use crate::broken::Meddler;
+
+pub(super) fn gateways() -> Vec<Broken> {
+    vec![
+        Broken {
+            id: "the-first-channel-keeps-the-answers",
+            rule: "routing.same-place",
+            report: Some("MD-025"),
+            summary: "What a session says to messages from another channel goes to the place in which \
+                      it spoke first, so that nothing takes its route.",
+            build: meddled::<FirstChannel>,
+        },
+        Broken {
+            id: "a-session-is-told-of-one-completion",
+            rule: "relay.liveness",
+            report: None,
+            summary: "What is said of a completion has the key of the session that says it, so that \
+                      channels which know keys take the second for the first.",
+            build: meddled::<KeyOfSession>,
+        },
+        Broken {
+            id: "silence-counts-as-untold",
+            rule: "relay.once",
+            report: Some("DD-008"),
+            summary: "A requester that has nothing to add to what its child said in the conversation \
+                      was not told, and is told again.",
+            build: meddled::<SilenceUntold>,
+        },
+    ]
+}
+
+/// The run that a delivery's key is made of.
+fn run_of(key: Option<&Text>) -> Option<RunId> {
+    let key = key?.as_str();
+    let end = key.find(['.', '/']).unwrap_or(key.len());
+    Some(RunId::from(&key[..end]))
+}
+
+#[derive(Default)]
+struct FirstChannel {
+    sessions: BTreeMap<RunId, SessionKey>,
+    first: BTreeMap<SessionKey, Address>,
+}
+
+impl Meddler for FirstChannel {
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        for effect in effects {
+            if let Effect::StartRun(start) = effect {
+                self.sessions
+                    .insert(start.run.clone(), start.session_key.clone());
+            }
+            let Effect::Deliver(deliver) = effect else {
+                continue;
+            };
+            let session = run_of(deliver.key.as_ref()).and_then(|run| self.sessions.get(&run));
+            if let Some(session) = session {
+                let first = self.first.entry(session.clone());
+                let first = first.or_insert_with(|| deliver.to.clone());
+                if first.channel != deliver.to.channel {
+                    deliver.to = first.clone();
+                }
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct KeyOfSession {
+    turns: BTreeMap<RunId, SessionKey>,
+}
+
+impl Meddler for KeyOfSession {
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::StartRun(start) if tells(&start.input) => {
+                    self.turns
+                        .insert(start.run.clone(), start.session_key.clone());
+                }
+                Effect::Deliver(deliver) => {
+                    let turn = run_of(deliver.key.as_ref());
+                    if let Some(session) = turn.and_then(|turn| self.turns.get(&turn)) {
+                        deliver.key = Some(session.as_str().into());
+                    }
+                }
+                _ => (),
+            }
+        }
+    }
+}
+
+/// Tells by another turn what a turn has nothing to say to.
+#[derive(Default)]
+struct SilenceUntold {
+    turns: BTreeMap<RunId, StartRun>,
+    untold: Vec<StartRun>,
+}
+
+impl Meddler for SilenceUntold {
+    fn stimuli(&mut self, _: Time, stimuli: &mut Vec<Stimulus>) {
+        for stimulus in stimuli {
+            if let Stimulus::RunEnded(ended) = stimulus
+                && let Some(turn) = self.turns.remove(&ended.run)
+                && ended.outcome == Outcome::Ok
+                && silence::is_silent(&ended.text)
+            {
+                self.untold.push(turn);
+            }
+        }
+    }
+
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        for effect in effects.iter() {
+            if let Effect::StartRun(start) = effect
+                && tells(&start.input)
+            {
+                self.turns.insert(start.run.clone(), start.clone());
+            }
+        }
+        effects.extend(self.untold.drain(..).map(|turn| {
+            Effect::StartRun(StartRun {
+                run: format!("{}-again", turn.run).into(),
+                ..turn
+            })
+        }));
+    }
+}
