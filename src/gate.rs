@@ -13,13 +13,14 @@ use moorline_spec::profile::{Family, Profile};
 use moorline_spec::rule::{self, Relation, Rule};
 use moorline_spec::scenario::{Crash, Scenario, Unmet, Verb, unmet};
 use moorline_spec::stimulus::Stimulus;
-use moorline_spec::time::Time;
+use moorline_spec::time::{Span, Time};
 use moorline_spec::trace::{Rest, Trace};
 use moorline_spec::verdict::Verdict;
-use moorline_spec::wire::{ChannelNames, Disk};
+use moorline_spec::wire::{ChannelNames, Clock, Disk};
 
 use crate::driver::{Deadlines, DriverError, Process};
 use crate::report::{GatewayKind, GatewayReport};
+use crate::tolerance::{self, Timing};
 
 /// How often a fixture with a crash is played in all, once it failed: a real process may be in
 /// time once and too late another time.
@@ -80,6 +81,8 @@ pub struct Judgement {
     pub unmet: Vec<Unmet>,
     /// How many plays failed, of how many, where it was played again.
     pub plays: Option<(u32, u32)>,
+    /// How it is to be read, where the gateway's clock runs by itself.
+    pub timing: Option<Timing>,
 }
 
 impl Judgement {
@@ -157,7 +160,13 @@ impl Gate {
             Judged::Process { process, .. } => process.unread().clone(),
             Judged::Reference | Judged::Broken(_) => BTreeMap::new(),
         };
+        let real_clock = match &self.gateway {
+            Judged::Process { process, .. } => Some(process.hello()),
+            Judged::Reference | Judged::Broken(_) => None,
+        };
+        let real_clock = real_clock.filter(|hello| hello.clock == Clock::Real);
         GatewayReport {
+            real_clock: real_clock.map(|hello| hello.scale),
             kind,
             name,
             command,
@@ -282,6 +291,14 @@ impl Gate {
         }
     }
 
+    /// How fast its own clock runs, and how exact the times of the last play are.
+    fn real_clock(&self) -> Option<(u32, Span)> {
+        match &self.gateway {
+            Judged::Reference | Judged::Broken(_) => None,
+            Judged::Process { process, .. } => process.real_clock(),
+        }
+    }
+
     /// One play, its verdicts, and the relations. The error is why it says nothing.
     fn judge(&mut self, scenario: &Scenario, profile: &Profile) -> Result<Judgement, String> {
         let mut judge = Judge::new(profile);
@@ -292,11 +309,15 @@ impl Gate {
             verdicts: Vec::new(),
             unmet: Vec::new(),
             plays: None,
+            timing: None,
         };
         judgement.end = match end {
             Ok(rest) => Ok(rest),
             Err(Stopped::Gateway(DriverError::Unsupported { kind })) => {
                 return Err(format!("the gateway does not know {kind:?}"));
+            }
+            Err(Stopped::Gateway(error @ DriverError::BeyondBudget { .. })) => {
+                return Err(error.to_string());
             }
             Err(Stopped::Gateway(error)) => Err(error.to_string()),
             Err(Stopped::NeverQuiet(why)) => Err(format!("it is never quiet: {why}")),
@@ -304,7 +325,13 @@ impl Gate {
         if judgement.end.is_err() {
             return Ok(judgement);
         }
-        let found = judge.finish();
+        let mut found = judge.finish();
+        if let Some((scale, tolerance)) = self.real_clock() {
+            let (within, timing) =
+                tolerance::within(profile, &judgement.trace, found, scale, tolerance);
+            found = within;
+            judgement.timing = Some(timing);
+        }
         for rule in rule::all() {
             let verdict = self.verdict(rule, &found, scenario, profile, &judgement.trace);
             judgement.verdicts.push((rule, verdict));
@@ -354,6 +381,10 @@ impl Gate {
             && process.hello().channels == ChannelNames::Named
         {
             let why = "the gateway says that it knows channels by name".to_owned();
+            return Verdict::Inapplicable { why };
+        }
+        if self.real_clock().is_some() {
+            let why = "two plays by a real clock are not compared".to_owned();
             return Verdict::Inapplicable { why };
         }
         let Some(other) = (relation.transform)(scenario) else {

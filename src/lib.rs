@@ -11,3 +11,4 @@ pub mod report;
 pub mod serve;
 pub mod smoke;
 pub mod sweep;
+pub mod tolerance;

@@ -287,6 +287,7 @@ impl Found {
                 name: name.to_owned(),
                 command: None,
                 unread: [].into(),
+                real_clock: None,
             },
             profile: profile.to_owned(),
             verdict: Overall::Conforms,
@@ -320,6 +321,7 @@ fn of_rule(rule: &Rule, verdict: &Verdict) -> RuleReport {
         witnessed,
         why,
         breaches: Vec::new(),
+        tolerance_ms: None,
     }
 }
 

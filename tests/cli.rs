@@ -328,6 +328,29 @@ fn a_part_of_the_fixtures_is_played_by_each_shard() {
 }
 
 #[test]
+fn the_report_is_the_same_however_many_play() {
+    let run = |more: &[&str]| {
+        let arguments = [&["run", "isolation", "--json", "-"], more].concat();
+        let output = moorline(&arguments);
+        let mut report: serde_json::Value =
+            serde_json::from_slice(&output.get_output().stdout).expect("a report");
+        report["seconds"] = 0.into();
+        report
+    };
+    let broken = ["--broken", "completion-to-last-route"];
+    let with = |jobs: &[&'static str]| [&broken[..], jobs].concat();
+    let one = run(&with(&[]));
+    assert!(one["fixtures"].as_array().is_some_and(|all| 3 < all.len()));
+    assert_eq!(one, run(&with(&["--jobs", "3"])));
+    let first = run(&with(&["--fail-fast"]));
+    assert_eq!(first, run(&with(&["--fail-fast", "--jobs", "3"])));
+    let served = concat!(env!("CARGO_BIN_EXE_moorline"), " serve");
+    let piped = |jobs: &str| run(&["--gateway", served, "--jobs", jobs]);
+    assert_eq!(piped("1"), piped("2"));
+    moorline(&["run", "isolation", "--jobs", "0"]).code(64);
+}
+
+#[test]
 fn a_log_is_shown_without_names_and_becomes_a_fixture() {
     let path = directory("logs", &[("log.jsonl", "")]);
     let file = |name: &str| path.join(name).display().to_string();

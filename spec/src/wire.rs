@@ -166,6 +166,9 @@ pub struct GatewayHello {
     /// How its time passes.
     #[serde(default)]
     pub clock: Clock,
+    /// How many times faster than real time its clock runs, where it runs by itself.
+    #[serde(default = "one")]
+    pub scale: u32,
     /// Who holds its disk.
     #[serde(default)]
     pub disk: Disk,
@@ -241,6 +244,7 @@ impl Default for GatewayHello {
             profile: default_profile(),
             families: None,
             clock: Clock::default(),
+            scale: one(),
             disk: Disk::default(),
             channels: ChannelNames::default(),
             reopen: true,
@@ -251,6 +255,10 @@ impl Default for GatewayHello {
 
 fn default_profile() -> String {
     "target".to_owned()
+}
+
+fn one() -> u32 {
+    1
 }
 
 fn yes() -> bool {

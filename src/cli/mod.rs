@@ -9,6 +9,7 @@ mod fixture;
 mod merge;
 mod new;
 pub mod palette;
+mod play;
 mod profile;
 mod replay;
 mod rules;
@@ -16,6 +17,7 @@ mod run;
 mod smoke;
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::panic;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -134,12 +136,12 @@ struct GatewayArgs {
     reply_deadline: u64,
     /// How long it may take for one fixture, in seconds
     #[arg(
-        long,
+        long = "timeout",
+        alias = "scenario-deadline",
         value_name = "SECONDS",
-        default_value_t = 60,
-        hide_short_help = true
+        default_value_t = 60
     )]
-    scenario_deadline: u64,
+    timeout: u64,
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +161,9 @@ struct RunArgs {
     /// Play only one part of the fixtures, such as `2/3`: every part together plays each once
     #[arg(long, value_name = "PART/PARTS", value_parser = shard)]
     shard: Option<Shard>,
+    /// Play in so many copies of the gateway at a time; the report is the same, however many
+    #[arg(long, value_name = "COPIES", default_value = "1")]
+    jobs: NonZeroUsize,
     /// Stop at the first fixture that fails
     #[arg(long)]
     fail_fast: bool,
@@ -241,7 +246,7 @@ impl GatewayArgs {
         Deadlines {
             start: Duration::from_secs(self.start_deadline),
             reply: Duration::from_secs(self.reply_deadline),
-            scenario: Duration::from_secs(self.scenario_deadline),
+            scenario: Duration::from_secs(self.timeout),
         }
     }
 }

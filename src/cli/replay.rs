@@ -112,6 +112,7 @@ fn write_verdicts(out: &mut impl Write, judgement: &Judgement) -> std::io::Resul
             Verdict::Inconclusive { .. } | Verdict::Inapplicable { .. } => (),
         }
     }
+    write_timing(out, judgement)?;
     for unmet in &judgement.unmet {
         let at = unmet
             .entry
@@ -125,6 +126,23 @@ fn write_verdicts(out: &mut impl Write, judgement: &Judgement) -> std::io::Resul
         )?;
     }
     Ok(())
+}
+
+/// What a clock had a say in that nobody steers.
+fn write_timing(out: &mut impl Write, judgement: &Judgement) -> std::io::Result<()> {
+    let Some(timing) = &judgement.timing else {
+        return Ok(());
+    };
+    let rules: Vec<&str> = timing.rules.iter().copied().collect();
+    let which = match rules.is_empty() {
+        true => "nothing".to_owned(),
+        false => rules.join(", "),
+    };
+    let exact = timing.tolerance;
+    writeln!(
+        out,
+        "{UNSURE}real clock{UNSURE:#}  give or take {exact}; it has a say in {which}"
+    )
 }
 
 fn exit(judgement: &Judgement) -> Exit {

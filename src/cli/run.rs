@@ -8,8 +8,13 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::failure::Failure;
+use super::play::play_all;
 use super::{ReportFile, RunArgs, choose};
-use crate::report::{Account, Exit, Format, KnownFailures, Report, gather, require, write_report};
+use crate::fixtures::Named;
+use crate::gate::Gate;
+use crate::report::{
+    Account, Exit, Format, GatewayReport, KnownFailures, Report, gather, require, write_report,
+};
 
 pub(super) fn run(out: &mut impl Write, args: &RunArgs) -> Result<Exit, Failure> {
     let began = Instant::now();
@@ -29,21 +34,26 @@ pub(super) fn run(out: &mut impl Write, args: &RunArgs) -> Result<Exit, Failure>
         .as_deref()
         .map(choose::known_failures)
         .transpose()?;
-    let mut gate = choose::gate(&args.gateway)?;
-    let mut account = Account::new(selection.rules, gate.options(), selection.only_named);
-    let bar = bar(selection.fixtures.len() as u64);
     let parts = selection.fixtures.iter().enumerate();
-    for (_, named) in parts.filter(|(number, _)| args.shard.is_none_or(|part| part.has(*number))) {
+    let parts = parts.filter(|(number, _)| args.shard.is_none_or(|part| part.has(*number)));
+    let fixtures: Vec<&Named> = parts.map(|(_, named)| named).collect();
+    let gates = (0..args.jobs.get()).map(|_| choose::gate(&args.gateway));
+    let mut gates = gates.collect::<Result<Vec<Gate>, Failure>>()?;
+    let (options, profile) = (gates[0].options(), gates[0].profile().name.clone());
+    let mut account = Account::new(selection.rules, options, selection.only_named);
+    let bar = bar(fixtures.len() as u64);
+    let came = |named: &Named| {
         bar.set_message(named.id.clone());
-        account.take(named, &gate.play(named.scenario()));
         bar.inc(1);
-        if args.fail_fast && account.failed() > 0 {
-            break;
-        }
-    }
+    };
+    play_all(&mut gates, &fixtures, came, |named, outcome| {
+        account.take(named, outcome);
+        !(args.fail_fast && account.failed() > 0)
+    });
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
-    let mut report = gather(account, gate.report(), &gate.profile().name, seconds);
+    let gateway = whole(gates.iter().map(Gate::report));
+    let mut report = gather(account, gateway, &profile, seconds);
     if let Some(set) = &set {
         require(&mut report, set);
     }
@@ -63,6 +73,17 @@ pub(super) fn run(out: &mut impl Write, args: &RunArgs) -> Result<Exit, Failure>
     let files: Vec<ReportFile> = json.chain(args.reports.iter().cloned()).collect();
     write_reports(out, &report, &files)?;
     Ok(report.exit())
+}
+
+/// One gateway out of its copies: what nobody read of one, nobody read of all.
+fn whole(mut copies: impl Iterator<Item = GatewayReport>) -> GatewayReport {
+    let first = copies.next().expect("at least one plays");
+    copies.fold(first, |mut whole, copy| {
+        for (field, count) in copy.unread {
+            *whole.unread.entry(field).or_default() += count;
+        }
+        whole
+    })
 }
 
 /// Writes a report in every form that was asked for, and for people unless one of these forms has

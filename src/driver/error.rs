@@ -139,6 +139,19 @@ pub enum DriverError {
         /// The stimulus or method.
         kind: String,
     },
+    /// Its clock runs by itself, and the story takes longer than may be waited.
+    #[error(
+        "by the gateway's own clock, which runs at {scale} times real time, the story goes on at {now}: \
+         that is longer than the {limit:?} that a fixture may take"
+    )]
+    BeyondBudget {
+        /// When the story goes on.
+        now: Time,
+        /// How fast the clock runs.
+        scale: u32,
+        /// How long a fixture may take.
+        limit: Duration,
+    },
     /// What the harness has to tell does not fit on a line: the scenario's doing.
     #[error("the scenario's request has {bytes} bytes, and a line has at most {max}")]
     RequestTooLong {

@@ -3,6 +3,7 @@
 
 mod error;
 mod life;
+mod real;
 mod state_dir;
 
 use std::collections::BTreeMap;
@@ -15,12 +16,14 @@ use tokio::runtime::Runtime;
 use moorline_spec::effect::Effect;
 use moorline_spec::gateway::Gateway;
 use moorline_spec::stimulus::{Open, Stimulus};
-use moorline_spec::time::Time;
+use moorline_spec::time::{Span, Time};
 use moorline_spec::wire::{
-    self, GatewayHello, HarnessHello, LINE_MAX, OpenFrame, Reply, Request, StimuliFrame, StopFrame,
+    self, Clock, GatewayHello, HarnessHello, LINE_MAX, OpenFrame, Reply, Request, StimuliFrame,
+    StopFrame,
 };
 
 use life::Life;
+use real::RealClock;
 use state_dir::StateDir;
 
 pub use error::{Cut, Deadline, DriverError, Partial, Tail};
@@ -59,6 +62,8 @@ pub struct Process {
     hello: GatewayHello,
     state: Option<StateDir>,
     wake_at: Option<Time>,
+    /// Its own clock, where nobody can steer it.
+    clock: Option<RealClock>,
     scenario_began: Instant,
     request: Vec<u8>,
     reply: Vec<u8>,
@@ -85,6 +90,7 @@ impl Process {
             hello: GatewayHello::default(),
             state: None,
             wake_at: None,
+            clock: None,
             scenario_began: Instant::now(),
             request: Vec::new(),
             reply: Vec::new(),
@@ -103,6 +109,30 @@ impl Process {
     /// do no harm, but a misspelt field is among them.
     pub fn unread(&self) -> &BTreeMap<String, u64> {
         &self.unread
+    }
+
+    /// How many times faster than real time its own clock runs, and by how much the times of the
+    /// last play may differ from those that it saw. Nothing where the harness steers its clock.
+    pub fn real_clock(&self) -> Option<(u32, Span)> {
+        let clock = self.clock.as_ref();
+        clock.map(|clock| (clock.scale(), clock.tolerance()))
+    }
+
+    /// Where its clock runs by itself, time passes until that shows `now`.
+    fn pass(&mut self, now: Time) -> Result<(), DriverError> {
+        let Some(clock) = &mut self.clock else {
+            return Ok(());
+        };
+        let wait = clock.until(now);
+        let limit = self.deadlines.scenario;
+        if limit < self.scenario_began.elapsed() + wait {
+            let scale = clock.scale();
+            return Err(DriverError::BeyondBudget { now, scale, limit });
+        }
+        self.runtime
+            .block_on(async { tokio::time::sleep(wait).await });
+        clock.note(now);
+        Ok(())
     }
 
     /// A new process, and `hello`.
@@ -156,6 +186,12 @@ impl Process {
             Some(state) => state,
             None => self.state.insert(StateDir::make()?),
         };
+        let is_real = self.hello.clock == Clock::Real;
+        if !is_real {
+            self.clock = None;
+        } else if self.clock.is_none() || !open.restored {
+            self.clock = Some(RealClock::start(now, self.hello.scale));
+        }
         let mut open = open.clone();
         open.state_dir = Some(state.path().into());
         self.opened = true;
@@ -183,6 +219,12 @@ impl Process {
                 effects: mut new,
                 wake_at,
             } => {
+                if let Some(clock) = &mut self.clock {
+                    clock.note(now);
+                    self.wake_at = Some(clock.look(now, wake_at));
+                    effects.append(&mut new);
+                    return Ok(());
+                }
                 if let Some(wake_at) = wake_at.filter(|&at| at < now) {
                     let tail = self.tail();
                     self.kill();
@@ -304,6 +346,9 @@ impl Gateway for Process {
         stimuli: &[Stimulus],
         effects: &mut Vec<Effect>,
     ) -> Result<(), DriverError> {
+        if !matches!(stimuli, [Stimulus::Open(open)] if !open.restored) {
+            self.pass(now)?;
+        }
         match stimuli {
             [Stimulus::Open(open)] => self.open(now, open, effects),
             [Stimulus::Stop {}] => self.stop(now, effects),

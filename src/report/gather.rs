@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use moorline_spec::effect::Effect;
 use moorline_spec::rule::{Keyword, Rule};
+use moorline_spec::time::Span;
 use moorline_spec::trace::{Entry, Trace, What};
 use moorline_spec::verdict::{Breach, Verdict};
 
@@ -43,6 +44,8 @@ struct Sum {
     /// Those of them that say nothing about the gateway, and why the last of them doesn't.
     unplayed: u32,
     why_unplayed: Option<String>,
+    /// How exact its verdict is that depends on a real clock.
+    tolerance: Option<Span>,
 }
 
 impl Account {
@@ -115,9 +118,12 @@ impl Account {
             }
         }
         for (rule, verdict) in &judged.verdicts {
-            if !self.rules.contains_key(rule.id) {
+            let Some(sum) = self.rules.get_mut(rule.id) else {
                 continue;
-            }
+            };
+            let timing = judged.timing.as_ref();
+            let timing = timing.filter(|timing| timing.rules.contains(rule.id));
+            sum.tolerance = sum.tolerance.max(timing.map(|timing| timing.tolerance));
             if let Verdict::Fail(breach) = verdict {
                 let breach = breach_report(report, judged, breach);
                 if rule.keyword == Keyword::Must {
@@ -186,6 +192,7 @@ impl Sum {
             witnessed: self.witnessed,
             why,
             breaches: self.breaches,
+            tolerance_ms: self.tolerance.map(|tolerance| tolerance.0),
         }
     }
 }

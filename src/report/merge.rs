@@ -100,6 +100,7 @@ fn both(mut rule: RuleReport, other: RuleReport) -> RuleReport {
     }
     rule.witnessed += other.witnessed;
     rule.breaches.extend(other.breaches);
+    rule.tolerance_ms = rule.tolerance_ms.max(other.tolerance_ms);
     rule
 }
 

@@ -80,6 +80,9 @@ pub struct GatewayReport {
     /// Fields of its replies that nobody reads, and how often each came.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unread: BTreeMap<String, u64>,
+    /// How many times faster than real time its clock runs, where that runs by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub real_clock: Option<u32>,
 }
 
 /// What kind of gateway was judged.
@@ -158,6 +161,10 @@ pub struct RuleReport {
     /// Where it was broken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaches: Vec<BreachReport>,
+    /// Where its verdict depends on time and the gateway's clock runs by itself: by how much times
+    /// may be other than they were seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance_ms: Option<u64>,
 }
 
 /// One rule broken in one fixture.

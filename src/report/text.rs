@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use moorline_spec::profile::Family;
+use moorline_spec::time::Span;
 
 use super::{
     BreachReport, FixtureOutcome, GatewayKind, LineReport, Overall, Report, RuleReport,
@@ -27,6 +28,7 @@ pub fn write_report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         );
         write_label(out, "note", UNSURE, &words)?;
     }
+    write_clock(out, report)?;
     for rule in report.standing(Standing::Fail) {
         write_broken(out, rule, "fail", BAD)?;
     }
@@ -58,6 +60,28 @@ pub fn write_report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     write_untested(out, report)?;
     writeln!(out)?;
     write_verdict(out, report)
+}
+
+/// The verdicts that a clock had a say in which nobody steers.
+fn write_clock(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let Some(scale) = report.gateway.real_clock else {
+        return Ok(());
+    };
+    let timed = report.rules.iter().filter_map(|rule| {
+        let exact = Span::ms(rule.tolerance_ms?);
+        Some(format!("{} (give or take {exact})", rule.rule))
+    });
+    let timed: Vec<String> = timed.collect();
+    let which = match timed.is_empty() {
+        true => "no verdict depends on time".to_owned(),
+        false => format!("these verdicts depend on time: {}", timed.join(", ")),
+    };
+    let fast = match scale {
+        1 => String::new(),
+        scale => format!(", {scale} times as fast as real time"),
+    };
+    let sentence = format!("the gateway's clock runs by itself{fast}; {which}.");
+    write_label(out, "note", UNSURE, &sentence)
 }
 
 fn write_head(out: &mut impl Write, report: &Report) -> io::Result<()> {

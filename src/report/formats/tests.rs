@@ -13,6 +13,7 @@ fn rule(id: &str, family: Family, standing: Standing) -> RuleReport {
         witnessed: 0,
         why: None,
         breaches: Vec::new(),
+        tolerance_ms: None,
     }
 }
 
@@ -87,6 +88,7 @@ fn report() -> Report {
             name: "my_gateway 3".to_owned(),
             command: Some("python3 gateway.py".to_owned()),
             unread: BTreeMap::new(),
+            real_clock: None,
         },
         profile: "target".to_owned(),
         verdict: Overall::DoesNotConform,

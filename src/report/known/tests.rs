@@ -30,6 +30,7 @@ fn report() -> Report {
         witnessed: 2,
         why: None,
         breaches,
+        tolerance_ms: None,
     };
     let fixture = |id: &str, outcome| FixtureReport {
         fixture: id.to_owned(),
@@ -52,6 +53,7 @@ fn report() -> Report {
             name: "my_gateway".to_owned(),
             command: None,
             unread: [].into(),
+            real_clock: None,
         },
         profile: "target".to_owned(),
         verdict: Overall::Conforms,
