@@ -393,6 +393,10 @@ impl Gate {
             let why = format!("the gateway does not have {}", rule.family.as_str());
             return Verdict::Inapplicable { why };
         }
+        if rule::OF_THE_DISK.contains(&rule.id) && self.disk() != Disk::Harness {
+            let why = "the gateway holds its own disk, and what it writes is not seen".to_owned();
+            return Verdict::Inapplicable { why };
+        }
         if let Some(relation) = &rule.relation {
             return self.relate(relation, scenario, profile, trace);
         }

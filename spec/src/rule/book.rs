@@ -85,5 +85,10 @@ mod tests {
                 );
             }
         }
+        for id in crate::rule::OF_THE_DISK {
+            let rule = all().iter().find(|rule| rule.id == id);
+            let sees = rule.is_some_and(|rule| rule.sees.contains(&crate::rule::Kind::Persist));
+            assert!(sees, "{id} looks at records");
+        }
     }
 }

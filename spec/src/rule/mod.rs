@@ -41,6 +41,9 @@ pub use book::book;
 pub use kind::Kind;
 pub use sink::Sink;
 
+/// Rules that count what is written down. Whoever does not hold the disk cannot judge by them.
+pub const OF_THE_DISK: [&str; 1] = ["binding.writes-bounded"];
+
 /// One requirement.
 #[derive(Debug)]
 pub struct Rule {
