@@ -247,8 +247,9 @@ impl Reference {
             return None;
         }
         let at = inbound.at.clone();
-        let number = self.bind(at, key.clone(), Some(inbound.from.clone()), None);
+        let number = self.bind(at.clone(), key.clone(), Some(inbound.from.clone()), None);
         self.introduce(number);
+        self.changed_hands(&at);
         Some(format!("✅ bound this conversation to {key}"))
     }
 
@@ -300,6 +301,7 @@ impl Reference {
                 let by = Some(inbound.from.clone());
                 let number = self.bind(at.clone(), key.clone(), by, None);
                 self.introduce(number);
+                self.changed_hands(at);
                 format!("✅ created thread {at} and bound it to {key}")
             }
             Opened::Opened { at } => format!("⚠️ {key} is gone; the thread {at} remains, unbound."),
