@@ -164,9 +164,7 @@ impl Reference {
             return;
         }
         let lapse = Lapse::of(reason);
-        let span = lapse.map_or(Span::ZERO, |lapse| {
-            by.reached(lapse, self.limits(binding))
-        });
+        let span = lapse.map_or(Span::ZERO, |lapse| by.reached(lapse, self.limits(binding)));
         let text = match &self.farewell {
             Some((said, of, text)) if (*said, *of) == (reason, span) => text.clone(),
             Some(_) | None => {

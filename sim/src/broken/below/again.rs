@@ -19,6 +19,13 @@ use super::{Broken, Meddler, deciding, meddled, nesting};
 use crate::reference::{Decisions, Lost, NestingDecisions, Recovery, Right};
 
 pub(super) fn gateways() -> Vec<Broken> {
+    let mut all = done_again();
+    all.extend(told_again());
+    all
+}
+
+/// What was over is done once more.
+fn done_again() -> Vec<Broken> {
     vec![
         Broken {
             id: "two-recoveries-at-once",
@@ -56,6 +63,12 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "The last failure is reported again after each restart.",
             build: nesting::<ReportsAgain>,
         },
+    ]
+}
+
+/// What was told is told once more.
+fn told_again() -> Vec<Broken> {
+    vec![
         Broken {
             id: "lost-is-told-twice",
             rule: "relay.once",
