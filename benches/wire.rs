@@ -212,16 +212,27 @@ fn is_end(what: &What) -> bool {
     matches!(what, What::World(World::Rest(_) | World::Healing {}))
 }
 
-/// The lines of a day: every id and marker is of that day alone.
+/// The lines of a day: every id and marker is of that day alone, and so are people and sessions.
 fn renamed(trace: &Trace, day: u64, later: u64, log: &mut Vec<u8>) {
-    const NAMED: [&str; 8] = [
-        "run", "call", "message", "delivery", "steer", "request", "key", "resumes",
+    const NAMED: [&str; 10] = [
+        "run",
+        "runId",
+        "call",
+        "message",
+        "delivery",
+        "steer",
+        "request",
+        "key",
+        "resumes",
+        "session_id",
     ];
+    const OF_PEOPLE: [&str; 4] = ["conversation", "from", "session_key", "childSessionKey"];
     fn rename(value: &mut serde_json::Value, under: &str, day: u64) {
         use serde_json::Value;
         match value {
             Value::String(text) => {
-                let is_id = NAMED.contains(&under) && !text.contains(':');
+                let is_id =
+                    OF_PEOPLE.contains(&under) || NAMED.contains(&under) && !text.contains(':');
                 if is_id || under == "own" || under == "markers" {
                     *text = format!("{text}-{day}");
                 } else if text.contains('⟦') {
