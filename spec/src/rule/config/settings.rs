@@ -154,7 +154,7 @@ impl Settings {
     ) -> Option<(&'f MessageFacts, Layers<bool>)> {
         let message = facts.messages.get(marker)?;
         let gated = message.kind == Place::Group && message.author == Author::Person;
-        let bound = facts.bindings.iter().any(|b| b.address == message.at);
+        let bound = facts.has_been_bound(&message.at);
         if !gated || bound || message.arrived.0 < self.since {
             return None;
         }

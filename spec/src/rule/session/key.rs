@@ -219,7 +219,7 @@ impl Canonical {
     /// Whether a place is or was bound: then its session follows the binding.
     fn is_bound(&self, at: &Address, key: &SessionKey, facts: &Facts) -> bool {
         self.focused.contains(&at.without_thread())
-            || facts.bindings.iter().any(|binding| binding.address == *at)
+            || facts.has_been_bound(at)
             || facts.is_child_session(key)
     }
 

@@ -65,8 +65,7 @@ impl Checker for Scope {
         }
         // What is bound goes where it is bound, also where nobody heard that it is.
         let configured = facts.config.route(&message.at, message.kind);
-        let bound = configured.is_some_and(Route::is_bound)
-            || facts.bindings.iter().any(|b| b.address == message.at);
+        let bound = configured.is_some_and(Route::is_bound) || facts.has_been_bound(&message.at);
         if bound || facts.session_here().is_some_and(|(_, it)| it.is_child) {
             return;
         }
