@@ -114,11 +114,16 @@ impl Judge {
 
     /// The verdicts on a trace that is there already.
     pub fn of(profile: &Profile, trace: &Trace) -> Vec<(&'static Rule, Verdict)> {
+        Self::having_seen(profile, &trace.entries).finish()
+    }
+
+    /// A judge who has seen the beginning of a play, or all of it.
+    pub fn having_seen(profile: &Profile, entries: &[Entry]) -> Self {
         let mut judge = Self::new(profile);
-        for (index, entry) in trace.entries.iter().enumerate() {
+        for (index, entry) in entries.iter().enumerate() {
             judge.see(index, entry);
         }
-        judge.finish()
+        judge
     }
 }
 

@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use moorline_sim::channel;
 use moorline_spec::judge::Judge;
-use moorline_spec::observe::Observer;
 use moorline_spec::profile::Profile;
 use moorline_spec::rule::Rule;
 use moorline_spec::scenario::{Fixture, Problem, Scenario, Source};
@@ -94,9 +93,9 @@ fn broken(
     profile: &Profile,
     asked: Option<&str>,
 ) -> Result<(&'static Rule, Breach, bool), CutError> {
-    let early = breaches(judged(entries, profile).so_far());
+    let early = breaches(Judge::having_seen(profile, entries).so_far());
     let all = match entries.last().is_some_and(super::is_rest) {
-        true => breaches(judged(entries, profile).finish()),
+        true => breaches(Judge::having_seen(profile, entries).finish()),
         false => early.clone(),
     };
     let is_meant =
@@ -122,14 +121,6 @@ fn broken(
     }
 }
 
-fn judged(entries: &[Entry], profile: &Profile) -> Judge {
-    let mut judge = Judge::new(profile);
-    for (index, entry) in entries.iter().enumerate() {
-        judge.see(index, entry);
-    }
-    judge
-}
-
 fn breaches(verdicts: Vec<(&'static Rule, Verdict)>) -> Vec<(&'static Rule, Breach)> {
     let broken = verdicts.into_iter();
     broken
@@ -140,7 +131,7 @@ fn breaches(verdicts: Vec<(&'static Rule, Verdict)>) -> Vec<(&'static Rule, Brea
 /// How many entries it takes to see that a rule is broken: once it is, it stays so.
 fn needed(entries: &[Entry], profile: &Profile, rule: &Rule) -> usize {
     let is_broken = |count: usize| {
-        let found = breaches(judged(&entries[..count], profile).so_far());
+        let found = breaches(Judge::having_seen(profile, &entries[..count]).so_far());
         found.iter().any(|(known, _)| known.id == rule.id)
     };
     let (mut too_few, mut enough) = (0, entries.len());
