@@ -5,7 +5,7 @@ mod kept;
 mod nested;
 mod stopped;
 
-use super::{Broken, Meddler, deciding, meddled, nesting};
+use super::{Broken, Meddler, deciding, meddled, nesting, tells};
 
 pub(super) fn gateways() -> Vec<Broken> {
     let families = [

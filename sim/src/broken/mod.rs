@@ -52,6 +52,11 @@ pub fn named(id: &str) -> Option<&'static Broken> {
     ALL.iter().find(|broken| broken.id == id)
 }
 
+/// Whether a text is one by which a session is told of a child.
+fn tells(input: &str) -> bool {
+    input.starts_with("run ") && (input.contains(" ended") || input.contains(" failed ("))
+}
+
 /// The reference with decisions of its own.
 fn deciding<D: Decisions + Default + 'static>(profile: &Profile) -> InProcess {
     Box::new(Reference::with(profile, D::default()))

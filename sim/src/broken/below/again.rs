@@ -14,8 +14,7 @@ use moorline_spec::stimulus::{Delivered, Outcome, Stimulus};
 use moorline_spec::time::Time;
 use serde_json::Value;
 
-use super::nested::tells;
-use super::{Broken, Meddler, deciding, meddled, nesting};
+use super::{Broken, Meddler, deciding, meddled, nesting, tells};
 use crate::reference::{Decisions, Lost, NestingDecisions, Recovery, Right};
 
 pub(super) fn gateways() -> Vec<Broken> {
@@ -234,7 +233,9 @@ struct LostTwice;
 impl Meddler for LostTwice {
     fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
         let lost = effects.iter().filter_map(|effect| match effect {
-            Effect::StartRun(start) if tells(start) && start.input.contains("failed (lost)") => {
+            Effect::StartRun(start)
+                if tells(&start.input) && start.input.contains("failed (lost)") =>
+            {
                 Some(twin(start, "too"))
             }
             _ => None,
@@ -293,7 +294,10 @@ impl Meddler for ChildrenAgain {
             let Effect::StartRun(start) = effect else {
                 continue;
             };
-            let named = start.input.strip_prefix("run ").filter(|_| tells(start));
+            let named = start
+                .input
+                .strip_prefix("run ")
+                .filter(|_| tells(&start.input));
             if let Some((child, _)) = named.and_then(|rest| rest.split_once(' ')) {
                 self.told.insert(child.into(), start.clone());
             } else if start.session_key.as_str().contains(":subagent:") {

@@ -1,11 +1,11 @@
 //! Wrong about who waits for whom.
 
-use moorline_spec::effect::{Effect, StartRun};
+use moorline_spec::effect::Effect;
 use moorline_spec::id::SessionKey;
 use moorline_spec::time::{Span, Time};
 use std::collections::BTreeMap;
 
-use super::{Broken, Meddler, meddled, nesting};
+use super::{Broken, Meddler, meddled, nesting, tells};
 use crate::reference::{Ended, NestingDecisions, Next, RightNesting, WhenBelow, Yielded};
 
 pub(super) fn gateways() -> Vec<Broken> {
@@ -175,12 +175,6 @@ impl NestingDecisions for WokenForEach {
     }
 }
 
-/// Whether a turn tells a session of a child.
-pub(super) fn tells(start: &StartRun) -> bool {
-    let input = start.input.as_str();
-    input.starts_with("run ") && (input.contains(" ended") || input.contains(" failed ("))
-}
-
 /// Keeps by session what it should keep by turn.
 #[derive(Default)]
 struct EarlierFindings {
@@ -193,7 +187,7 @@ impl Meddler for EarlierFindings {
             let Effect::StartRun(start) = effect else {
                 continue;
             };
-            if !tells(start) {
+            if !tells(&start.input) {
                 continue;
             }
             let told = self.told.entry(start.session_key.clone()).or_default();

@@ -14,9 +14,8 @@ use moorline_spec::silence;
 use moorline_spec::stimulus::{Outcome, Stimulus};
 use moorline_spec::time::Time;
 
-use super::windows::tells;
 use super::{Broken, meddled};
-use crate::broken::Meddler;
+use crate::broken::{Meddler, tells};
 
 pub(super) fn gateways() -> Vec<Broken> {
     vec![

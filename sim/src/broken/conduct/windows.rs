@@ -15,7 +15,7 @@ use moorline_spec::time::{Span, Time};
 use serde_json::Value;
 
 use super::{Broken, meddled};
-use crate::broken::Meddler;
+use crate::broken::{Meddler, tells};
 
 pub(super) fn gateways() -> Vec<Broken> {
     let lists = [unwritten_things(), sends()];
@@ -103,11 +103,6 @@ fn sends() -> Vec<Broken> {
 
 fn unwritten(effects: &mut Vec<Effect>) {
     effects.retain(|effect| !matches!(effect, Effect::Persist(_)));
-}
-
-/// Whether a text is by which a requester is told of a child.
-pub(super) fn tells(input: &str) -> bool {
-    input.starts_with("run ") && (input.contains(" ended") || input.contains(" failed ("))
 }
 
 #[derive(Default)]
