@@ -15,21 +15,20 @@ impl Reference {
         if self.state.runs.is_empty() || !self.decisions.of_bindings().moves_at_once() {
             return;
         }
-        let from_there = |run: &&Run| {
+        self.follow_all(|run| {
             let origin = run.origin.as_ref();
-            run.state == Progress::Queued && origin.is_some_and(|origin| origin.address == *at)
-        };
-        let runs = self.state.runs.values().filter(from_there);
-        let waiting: Vec<u64> = runs.map(|run| run.number).collect();
-        for number in waiting {
-            self.follow(number);
-        }
+            origin.is_some_and(|origin| origin.address == *at)
+        });
     }
 
     /// Other agents are configured for conversations.
     pub(super) fn routes_changed(&mut self) {
-        let messages = |run: &&Run| run.state == Progress::Queued;
-        let runs = self.state.runs.values().filter(messages);
+        self.follow_all(|_| true);
+    }
+
+    fn follow_all(&mut self, are_meant: impl Fn(&Run) -> bool) {
+        let waits = |run: &&Run| run.state == Progress::Queued && are_meant(run);
+        let runs = self.state.runs.values().filter(waits);
         let waiting: Vec<u64> = runs.map(|run| run.number).collect();
         for number in waiting {
             self.follow(number);
