@@ -65,23 +65,12 @@ fn move_group(scenario: &mut Scenario, chance: &mut Chance) {
 
 /// What its people write, they write under the new id.
 fn writes_there(verb: &mut Verb) {
-    match verb {
-        Verb::Says(say) if say.person.as_str() == GROUP && say.place.is_none() => {
-            say.place = Some(Where::Named(LARGER.to_owned()));
-        }
-        Verb::AtOnce(verbs) => verbs.iter_mut().for_each(writes_there),
-        Verb::Says(_)
-        | Verb::Ends { .. }
-        | Verb::Posts { .. }
-        | Verb::Runs { .. }
-        | Verb::Beats { .. }
-        | Verb::Admin { .. }
-        | Verb::ThreadBecomes { .. }
-        | Verb::Moves { .. }
-        | Verb::Crash(_)
-        | Verb::Restarts(_)
-        | Verb::Compacts(_)
-        | Verb::Configures(_)
-        | Verb::Note(_) => (),
+    if let Verb::AtOnce(verbs) = verb {
+        verbs.iter_mut().for_each(writes_there);
+    } else if let Verb::Says(say) = verb
+        && say.person.as_str() == GROUP
+        && say.place.is_none()
+    {
+        say.place = Some(Where::Named(LARGER.to_owned()));
     }
 }

@@ -78,27 +78,12 @@ impl<'s> Names<'s> {
 
     fn collect_script(&mut self, script: &'s [Action]) {
         for action in script {
-            if let Action::Spawns(spawns) = action {
-                for spawn in spawns {
-                    let (name, agent) = (spawn.name.as_str(), spawn.agent.as_deref());
-                    self.define(Marker::from(name), agent, agent.is_none());
-                    self.collect_script(agent.unwrap_or_default());
-                }
+            // A child without a script goes on until a step ends it.
+            let is_spawn = matches!(action, Action::Spawn(_) | Action::Spawns(_));
+            for (name, agent) in action.texts() {
+                self.define(Marker::from(name), agent, is_spawn && agent.is_none());
+                self.collect_script(agent.unwrap_or_default());
             }
-            let (name, agent, stays) = match action {
-                Action::Spawn(spawn) => (&spawn.name, &spawn.agent, spawn.agent.is_none()),
-                Action::Send(send) => (&send.name, &send.agent, false),
-                Action::Call(call) => (&call.name, &None, false),
-                Action::Spawns(_)
-                | Action::Wait(_)
-                | Action::Progress(_)
-                | Action::Recall(_)
-                | Action::Reword(_)
-                | Action::End(_)
-                | Action::Stay(_) => continue,
-            };
-            self.define(Marker::from(name.as_str()), agent.as_deref(), stays);
-            self.collect_script(agent.as_deref().unwrap_or_default());
         }
     }
 

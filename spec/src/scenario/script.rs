@@ -37,6 +37,54 @@ pub enum Action {
     Stay(bool),
 }
 
+impl Action {
+    /// The texts that it makes, by their names, each with the script of whoever is given it.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, Option<&[Self]>)> {
+        let (spawns, other) = match self {
+            Self::Spawn(spawn) => (std::slice::from_ref(spawn), None),
+            Self::Spawns(spawns) => (&spawns[..], None),
+            Self::Send(send) => (
+                Default::default(),
+                Some((send.name.as_str(), send.agent.as_deref())),
+            ),
+            Self::Call(call) => (Default::default(), Some((call.name.as_str(), None))),
+            Self::Wait(_)
+            | Self::Progress(_)
+            | Self::Recall(_)
+            | Self::Reword(_)
+            | Self::End(_)
+            | Self::Stay(_) => Default::default(),
+        };
+        let spawns = spawns.iter();
+        spawns
+            .map(|spawn| (spawn.name.as_str(), spawn.agent.as_deref()))
+            .chain(other)
+    }
+
+    /// Those of them that can come with a script, and the scripts, to be changed.
+    pub fn scripts_mut(&mut self) -> impl Iterator<Item = (&str, &mut Option<Vec<Self>>)> {
+        let (spawns, send) = match self {
+            Self::Spawn(spawn) => (std::slice::from_mut(spawn), None),
+            Self::Spawns(spawns) => (&mut spawns[..], None),
+            Self::Send(send) => (
+                Default::default(),
+                Some((send.name.as_str(), &mut send.agent)),
+            ),
+            Self::Call(_)
+            | Self::Wait(_)
+            | Self::Progress(_)
+            | Self::Recall(_)
+            | Self::Reword(_)
+            | Self::End(_)
+            | Self::Stay(_) => Default::default(),
+        };
+        let spawns = spawns.iter_mut();
+        spawns
+            .map(|spawn| (spawn.name.as_str(), &mut spawn.agent))
+            .chain(send)
+    }
+}
+
 /// A child that an agent spawns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

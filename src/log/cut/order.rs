@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use moorline_spec::scenario::{Action, Step, Verb, When};
+use moorline_spec::scenario::{Action, Say, Step, Verb, When};
 use moorline_spec::time::Time;
 
 /// Something that happens, where a step tells of it.
@@ -15,20 +15,16 @@ pub(super) struct Told {
 
 /// A step, and what stands in its script, is given the scripts of its texts.
 pub(super) fn give(verb: &mut Verb, scripts: &mut BTreeMap<String, Vec<Action>>) {
-    let (name, agent) = match verb {
-        Verb::Says(say) => (say.name.clone(), &mut say.agent),
-        Verb::Runs { name, agent, .. } | Verb::Beats { name, agent, .. } => (name.clone(), agent),
-        Verb::Ends { agent, .. } => (None, agent),
-        Verb::Posts { .. }
-        | Verb::Admin { .. }
-        | Verb::ThreadBecomes { .. }
-        | Verb::Moves { .. }
-        | Verb::Crash(_)
-        | Verb::Restarts(_)
-        | Verb::Compacts(_)
-        | Verb::Configures(_)
-        | Verb::Note(_)
-        | Verb::AtOnce(_) => return,
+    let name = if let Verb::Says(Say { name, .. })
+    | Verb::Runs { name, .. }
+    | Verb::Beats { name, .. } = verb
+    {
+        name.clone()
+    } else {
+        None
+    };
+    let Some(agent) = verb.script_mut() else {
+        return;
     };
     if let Some(script) = name.and_then(|name| scripts.remove(&name)) {
         *agent = Some(script);
@@ -39,29 +35,10 @@ pub(super) fn give(verb: &mut Verb, scripts: &mut BTreeMap<String, Vec<Action>>)
 }
 
 fn give_all(script: &mut [Action], scripts: &mut BTreeMap<String, Vec<Action>>) {
-    for action in script {
-        let texts: Vec<(&String, &mut Option<Vec<Action>>)> = match action {
-            Action::Spawn(spawn) => vec![(&spawn.name, &mut spawn.agent)],
-            Action::Spawns(spawns) => {
-                let spawns = spawns.iter_mut();
-                spawns
-                    .map(|spawn| (&spawn.name, &mut spawn.agent))
-                    .collect()
-            }
-            Action::Send(send) => vec![(&send.name, &mut send.agent)],
-            Action::Call(_)
-            | Action::Wait(_)
-            | Action::Progress(_)
-            | Action::Recall(_)
-            | Action::Reword(_)
-            | Action::End(_)
-            | Action::Stay(_) => continue,
-        };
-        for (name, agent) in texts {
-            *agent = scripts.remove(name);
-            if let Some(script) = agent {
-                give_all(script, scripts);
-            }
+    for (name, agent) in script.iter_mut().flat_map(Action::scripts_mut) {
+        *agent = scripts.remove(name);
+        if let Some(script) = agent {
+            give_all(script, scripts);
         }
     }
 }
@@ -102,20 +79,13 @@ fn can_join(verb: &Verb) -> bool {
 
 /// Whether it is something that the gateway is told.
 fn arrives(verb: &Verb) -> bool {
-    match verb {
+    matches!(
+        verb,
         Verb::Says(_)
-        | Verb::Runs { .. }
-        | Verb::Beats { .. }
-        | Verb::Admin { .. }
-        | Verb::Configures(_)
-        | Verb::Compacts(_) => true,
-        Verb::Ends { .. }
-        | Verb::Posts { .. }
-        | Verb::ThreadBecomes { .. }
-        | Verb::Moves { .. }
-        | Verb::Crash(_)
-        | Verb::Restarts(_)
-        | Verb::Note(_)
-        | Verb::AtOnce(_) => false,
-    }
+            | Verb::Runs { .. }
+            | Verb::Beats { .. }
+            | Verb::Admin { .. }
+            | Verb::Configures(_)
+            | Verb::Compacts(_)
+    )
 }

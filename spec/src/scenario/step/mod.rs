@@ -354,6 +354,26 @@ impl Verb {
         }
     }
 
+    /// The script that comes with it, or could, to be changed.
+    pub fn script_mut(&mut self) -> Option<&mut Option<Vec<Action>>> {
+        match self {
+            Self::Says(say) => Some(&mut say.agent),
+            Self::Runs { agent, .. } | Self::Beats { agent, .. } | Self::Ends { agent, .. } => {
+                Some(agent)
+            }
+            Self::Posts { .. }
+            | Self::Admin { .. }
+            | Self::ThreadBecomes { .. }
+            | Self::Moves { .. }
+            | Self::Crash(_)
+            | Self::Restarts(_)
+            | Self::Compacts(_)
+            | Self::Configures(_)
+            | Self::Note(_)
+            | Self::AtOnce(_) => None,
+        }
+    }
+
     fn collect_names(&self, number: &StepNumber, names: &mut Vec<Marker>) {
         names.extend(self.name(number).map(Marker::from));
         collect_script_names(self.script().unwrap_or_default(), names);
@@ -366,26 +386,8 @@ impl Verb {
 }
 
 fn collect_script_names(script: &[Action], names: &mut Vec<Marker>) {
-    for action in script {
-        if let Action::Spawns(spawns) = action {
-            for spawn in spawns {
-                names.push(Marker::from(spawn.name.as_str()));
-                collect_script_names(spawn.agent.as_deref().unwrap_or_default(), names);
-            }
-        }
-        let (name, agent) = match action {
-            Action::Spawn(spawn) => (&spawn.name, &spawn.agent),
-            Action::Send(send) => (&send.name, &send.agent),
-            Action::Call(call) => (&call.name, &None),
-            Action::Spawns(_)
-            | Action::Wait(_)
-            | Action::Progress(_)
-            | Action::Recall(_)
-            | Action::Reword(_)
-            | Action::End(_)
-            | Action::Stay(_) => continue,
-        };
-        names.push(Marker::from(name.as_str()));
-        collect_script_names(agent.as_deref().unwrap_or_default(), names);
+    for (name, agent) in script.iter().flat_map(Action::texts) {
+        names.push(Marker::from(name));
+        collect_script_names(agent.unwrap_or_default(), names);
     }
 }
