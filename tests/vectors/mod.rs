@@ -17,7 +17,7 @@ enum Told {
 
 use Told::{By, Not};
 
-const VECTORS: [(u32, Told); 32] = [
+const VECTORS: [(u32, Told); 33] = [
     (1, By("binding/w1_an_idle_thread_ends_at_the_sweep")),
     (2, By("binding/w2_a_message_before_the_sweep_revives")),
     (
@@ -89,6 +89,12 @@ const VECTORS: [(u32, Told); 32] = [
     (
         41,
         By("binding/focus_is_answered_where_nothing_can_be_bound"),
+    ),
+    (
+        42,
+        Not(
+            "a store that drops the oldest of more than 10000: a bound of one engine, and a loss that nobody defends",
+        ),
     ),
     (
         44,

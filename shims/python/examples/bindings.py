@@ -197,8 +197,10 @@ class Bindings:
     def command(self, message: dict) -> bool:
         """Whether a message is a command to the gateway; if so it was obeyed or answered."""
         name, *words = without_markers(message["text"]).split() or [""]
+        if name.lower() == "/acp" and words[:1] and words[0].lower() == "close":
+            name = "/acp close"
         obey = {"/session": self.session_command, "/focus": self.focus_command, "/unfocus": self.unfocus_command,
-                "/agents": self.agents_command, "/stop": self.stop_command}.get(name.lower())
+                "/acp close": self.close_command, "/agents": self.agents_command, "/stop": self.stop_command}.get(name.lower())
         if obey is None:
             return False
         if not message.get("authorised", True):
@@ -262,6 +264,17 @@ class Bindings:
             return f"⚠️ Only {binding['by']} can unfocus this conversation."
         self.unbind(message["at"], "unfocus")
         return "✅ Thread unfocused."
+
+    def close_command(self, message: dict, words: list) -> str:
+        why = self.unavailable(message)
+        binding = None if why else self.binding_here(message["at"])
+        if binding is None:
+            return why or "ℹ️ This thread is not currently focused."
+        if not self.may_change(binding, message):
+            return f"⚠️ Only {binding['by']} can close this session."
+        places = [other["at"] for other in self.data["bindings"].values() if other["key"] == binding["key"]]
+        self.unbind_session(binding["key"], "unfocus")
+        return f"✅ Closed {binding['key']}: {len(places)} binding(s) removed."
 
     def focus_command(self, message: dict, words: list) -> Optional[str]:
         if not words:

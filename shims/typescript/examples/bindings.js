@@ -202,10 +202,13 @@ export const Bindings = (Base) => class extends Base {
 
   /** Whether a message is a command to the gateway; if so it was obeyed or answered. */
   command(message) {
-    const [name = "", ...words] = withoutMarkers(message.text).split(" ");
+    const [first = "", ...words] = withoutMarkers(message.text).split(" ");
+    const closes = first.toLowerCase() === "/acp" && words[0]?.toLowerCase() === "close";
+    const name = closes ? "/acp close" : first;
     const obey = {
       "/session": this.sessionCommand, "/focus": this.focusCommand, "/unfocus": this.unfocusCommand, "/agents": this.agentsCommand,
       "/stop": this.stopCommand,
+      "/acp close": this.closeCommand,
     }[name.toLowerCase()];
     if (!obey) return false;
     if (message.authorised === false) {
@@ -264,6 +267,16 @@ export const Bindings = (Base) => class extends Base {
     if (!this.mayChange(binding, message)) return `⚠️ Only ${binding.by} can unfocus this conversation.`;
     this.unbind(message.at, "unfocus");
     return "✅ Thread unfocused.";
+  }
+
+  closeCommand(message) {
+    const why = this.unavailable(message);
+    const binding = why ? null : this.bindingHere(message.at);
+    if (!binding) return why ?? NOT_FOCUSED;
+    if (!this.mayChange(binding, message)) return `⚠️ Only ${binding.by} can close this session.`;
+    const count = this.bindings().filter(({ key }) => key === binding.key).length;
+    this.unbindSession(binding.key, "unfocus");
+    return `✅ Closed ${binding.key}: ${count} binding(s) removed.`;
   }
 
   focusCommand(message, words) {

@@ -27,10 +27,13 @@ impl Reference {
         let mut parts = words.split_whitespace();
         let name = parts.next().unwrap_or_default().to_ascii_lowercase();
         let arguments: Vec<&str> = parts.collect();
-        if !matches!(
-            name.as_str(),
-            "/session" | "/focus" | "/unfocus" | "/agents" | "/stop"
-        ) {
+        let first = arguments.first().copied().unwrap_or_default();
+        let ours = match name.as_str() {
+            "/session" | "/focus" | "/unfocus" | "/agents" | "/stop" => true,
+            "/acp" => first.eq_ignore_ascii_case("close"),
+            _ => false,
+        };
+        if !ours {
             return false;
         }
         let ours = self.commanded(&inbound.at);
@@ -55,6 +58,7 @@ impl Reference {
             "/focus" => self.focus_command(inbound, &arguments),
             "/unfocus" => Some(self.unfocus_command(inbound)),
             "/stop" => Some(self.stop_command(inbound)),
+            "/acp" => Some(self.close_command(inbound)),
             _ => Some(self.agents_command(&inbound.at)),
         };
         if let Some(reply) = reply {
@@ -219,6 +223,29 @@ impl Reference {
         }
         self.unbind(number, UnboundBecause::Unfocus);
         "✅ Thread unfocused.".to_owned()
+    }
+
+    /// Ends every binding of the session that is bound where it is said.
+    fn close_command(&mut self, inbound: &Inbound) -> String {
+        if let Some(why) = self.unavailable(inbound) {
+            return why;
+        }
+        let Some(number) = self.bound_here(&inbound.at) else {
+            return "ℹ️ This thread is not currently focused.".to_owned();
+        };
+        if let Some(owner) = self.not_owner(number, inbound) {
+            return format!("⚠️ Only {owner} can close this session.");
+        }
+        let binding = self.state.bindings.get(&number);
+        let key = binding.map(|binding| binding.key.clone());
+        let all = key.as_ref().and_then(|key| self.state.bound_to.get(key));
+        let mut all = all.cloned().unwrap_or_default();
+        all.retain(|&other| self.decisions.of_bindings().close_reaches(other == number));
+        for &other in &all {
+            self.unbind(other, UnboundBecause::Unfocus);
+        }
+        let key = key.unwrap_or_default();
+        format!("✅ Closed {key}: {} binding(s) removed.", all.len())
     }
 
     fn focus_command(&mut self, inbound: &Inbound, arguments: &[&str]) -> Option<String> {

@@ -19,7 +19,8 @@ use moorline_spec::gateway::Gateway;
 use moorline_spec::id::{RequestId, SessionKey, Text};
 use moorline_spec::profile::Profile;
 use moorline_spec::stimulus::{
-    Author, Delivered, Inbound, Open, Receipt, Stimulus, ThreadChanged, ThreadProbed, ThreadState,
+    Author, ConversationMoved, Delivered, Inbound, Open, Receipt, Stimulus, ThreadChanged,
+    ThreadProbed, ThreadState,
 };
 use moorline_spec::time::{Span, Time};
 use proptest::prelude::*;
@@ -54,6 +55,8 @@ enum Happens {
     Finds(ThreadState),
     /// The channel tells of a thread.
     Changes(usize, ThreadState),
+    /// A place goes by another id: that of a place in the same account.
+    Moves(usize, usize),
     /// Time passes; the gateway wakes when it asked to.
     Passes(u64),
     /// The gateway stops or dies, and begins again.
@@ -86,6 +89,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         2 => (0..PLACES).prop_map(Happens::Looks),
         2 => states.clone().prop_map(Happens::Finds),
         1 => (0..PLACES, states).prop_map(|(p, state)| Happens::Changes(p, state)),
+        1 => (0..PLACES, 0..3_usize).prop_map(|(p, to)| Happens::Moves(p, p / 3 * 3 + to)),
         6 => (1..900_u64).prop_map(Happens::Passes),
         1 => any::<bool>().prop_map(Happens::Restarts),
     ]
@@ -300,7 +304,8 @@ impl Happens {
             | Self::Says(at, ..)
             | Self::Commands(at, ..)
             | Self::Speaks(at, _)
-            | Self::Changes(at, _) => Some(at),
+            | Self::Changes(at, _)
+            | Self::Moves(at, _) => Some(at),
             Self::Looks(_) | Self::Finds(_) | Self::Passes(_) | Self::Restarts(_) => None,
         }
     }
@@ -350,6 +355,11 @@ fn happen(step: Happens, list: &mut List, real: &mut Real) {
             list.changes(at, state);
             let at = place(at);
             real.told(Stimulus::ThreadChanged(ThreadChanged { at, state }));
+        }
+        Happens::Moves(at, to) => {
+            list.moves(at, to);
+            let (from, to) = (place(at), place(to));
+            real.told(Stimulus::ConversationMoved(ConversationMoved { from, to }));
         }
         Happens::Passes(seconds) => passes(Span::secs(seconds), list, real),
         Happens::Restarts(clean) => {

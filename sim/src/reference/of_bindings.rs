@@ -156,6 +156,12 @@ pub trait BindingDecisions {
         true
     }
 
+    /// Whether `/acp close` reaches a binding of the session; `here` is where it was said.
+    fn close_reaches(&self, here: bool) -> bool {
+        let _ = here;
+        true
+    }
+
     /// What a length of time that somebody typed is for a limit; zero is off.
     fn typed(&self, span: Span) -> Span {
         span

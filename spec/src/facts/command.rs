@@ -23,6 +23,8 @@ pub enum BindingCommand {
     Unfocus,
     /// What else may ask for the end of the binding.
     Close,
+    /// `/acp close`: the end of all bindings of the session.
+    CloseAll,
     /// `/focus <target>`: the conversation is bound to something else, if that can be found.
     Focus(String),
 }
@@ -41,7 +43,8 @@ impl BindingCommand {
             ("/session", Some("idle")) => duration(&rest).map(Self::Idle),
             ("/session", Some("max-age")) => duration(&rest).map(Self::MaxAge),
             ("/unfocus", _) => Some(Self::Unfocus),
-            ("/session", Some("unbind")) | ("/acp", Some("close")) => Some(Self::Close),
+            ("/session", Some("unbind")) => Some(Self::Close),
+            ("/acp", Some("close")) => Some(Self::CloseAll),
             ("/focus", Some(_)) => target.map(|target| Self::Focus(target.to_owned())),
             _ => None,
         }
@@ -155,18 +158,12 @@ impl Facts {
         }
         match (command, bound) {
             (BindingCommand::Focus(target), _) => self.on_focus(inbound, &target),
-            (BindingCommand::Unfocus, Some(id)) => {
-                let binding = &mut self.bindings[id];
-                if binding.would_hold(now) {
-                    binding.around.released = Some(now);
-                }
-                binding.cause.get_or_insert((now, UnboundBecause::Unfocus));
-                self.note_twins(&inbound.at);
-            }
+            (BindingCommand::Unfocus, Some(id)) => self.release(id, true),
             (BindingCommand::Close, Some(id)) => {
                 let cause = (now, UnboundBecause::Unfocus);
                 self.bindings[id].cause.get_or_insert(cause);
             }
+            (BindingCommand::CloseAll, Some(id)) => self.close_all(id),
             (limit @ (BindingCommand::Idle(_) | BindingCommand::MaxAge(_)), Some(id)) => {
                 self.on_limit_command(&limit, id);
                 self.note_twins(&inbound.at);
@@ -184,11 +181,34 @@ impl Facts {
             (
                 BindingCommand::Unfocus
                 | BindingCommand::Close
+                | BindingCommand::CloseAll
                 | BindingCommand::Idle(_)
                 | BindingCommand::MaxAge(_),
                 None,
             ) => (),
         }
+    }
+
+    /// Every conversation of the session that is bound there is released, if one certainly is.
+    fn close_all(&mut self, id: BindingId) {
+        let key = self.bindings[id].key.clone();
+        let certain = self.bindings[id].would_hold(self.now);
+        for id in self.live_among(Those::Of(&key)) {
+            self.release(id, certain);
+        }
+    }
+
+    /// Somebody who may do so lets a conversation go.
+    fn release(&mut self, id: BindingId, certain: bool) {
+        let now = self.now;
+        let binding = &mut self.bindings[id];
+        if certain && binding.would_hold(now) {
+            binding.around.released = Some(now);
+        }
+        let cause = (now, UnboundBecause::Unfocus);
+        binding.cause.get_or_insert(cause);
+        let at = binding.address.clone();
+        self.note_twins(&at);
     }
 
     /// Whether a binding is known to be somebody else's.
@@ -236,7 +256,10 @@ impl Facts {
                     }
                     binding.touch(now, now, age_from_command);
                 }
-                BindingCommand::Unfocus | BindingCommand::Close | BindingCommand::Focus(_) => (),
+                BindingCommand::Unfocus
+                | BindingCommand::Close
+                | BindingCommand::CloseAll
+                | BindingCommand::Focus(_) => (),
             }
             binding.stale_due = due;
         }

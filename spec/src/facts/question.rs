@@ -39,6 +39,8 @@ pub enum Ask {
     Change,
     /// `/unfocus`
     Unfocus,
+    /// `/acp close`
+    Close,
     /// `/focus`
     Focus,
     /// `/agents`: who works, and where?
@@ -60,6 +62,12 @@ impl Ask {
                 Some(_) | None => Self::Change,
             });
         }
+        if is("/acp") {
+            let closes = words
+                .next()
+                .is_some_and(|word| word.eq_ignore_ascii_case("close"));
+            return closes.then_some(Self::Close);
+        }
         let names = [
             ("/unfocus", Self::Unfocus),
             ("/focus", Self::Focus),
@@ -76,6 +84,7 @@ impl Ask {
             Self::MaxAge => "/session max-age",
             Self::Change => "/session",
             Self::Unfocus => "/unfocus",
+            Self::Close => "/acp close",
             Self::Focus => "/focus",
             Self::Agents => "/agents",
         }

@@ -17,6 +17,13 @@ pub(super) fn gateways() -> Vec<Broken> {
 fn wrong_about_focus() -> Vec<Broken> {
     vec![
         Broken {
+            id: "close-ends-one",
+            rule: "binding.unfocus",
+            report: None,
+            summary: "`/acp close` ends the binding where it is said, and leaves the others of its session.",
+            build: binding::<CloseEndsOne>,
+        },
+        Broken {
             id: "focus-binds-nothing",
             rule: "binding.focus",
             report: None,
@@ -198,5 +205,14 @@ impl BindingDecisions for BrokenSessionLocksOut {
         } else {
             Obeys::Itself
         }
+    }
+}
+
+#[derive(Default)]
+struct CloseEndsOne;
+
+impl BindingDecisions for CloseEndsOne {
+    fn close_reaches(&self, here: bool) -> bool {
+        here
     }
 }

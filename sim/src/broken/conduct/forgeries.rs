@@ -29,7 +29,7 @@ fn named() -> Vec<Broken> {
         Broken {
             id: "focus-takes-any-session",
             rule: "isolation.forged",
-            report: None,
+            report: Some("BL-033"),
             summary: "A conversation can be bound to whatever session is named there.",
             build: relaying::<FocusTakesAny>,
         },

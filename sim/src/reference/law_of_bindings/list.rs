@@ -163,6 +163,14 @@ impl List {
         }
     }
 
+    /// What is bound there is bound under the other id, unless something is already.
+    pub(super) fn moves(&mut self, at: usize, to: usize) {
+        let free = self.at(to).is_none();
+        if let Some(row) = self.rows.iter_mut().find(|row| row.at == at && free) {
+            row.at = to;
+        }
+    }
+
     pub(super) fn sweeps(&mut self) {
         let due: Vec<(u64, UnboundBecause)> = self
             .rows

@@ -33,9 +33,10 @@ pub(super) fn rules() -> Vec<Rule> {
         },
         Rule {
             text: "`/unfocus` by whoever may do so ends the binding of its conversation, and not the \
-                   session; `/agents` names the session bound where it is said, and the runs that \
-                   were asked for from there.",
-            sources: &["R3.3", "B-110", "B-111"],
+                   session; `/acp close` ends every binding of the session that is bound there; \
+                   `/agents` names the session bound where it is said, and the runs that were asked \
+                   for from there.",
+            sources: &["R3.3", "R3.5", "B-110", "B-111", "B-113"],
             sees: HEARD,
             ..rule("binding.unfocus", || Box::new(UnfocusEnds))
         },
@@ -178,8 +179,8 @@ impl Checker for UnfocusEnds {
                 continue;
             }
             if routed.to_bound() {
-                let note = format!(", which /unfocus had released at {released}");
-                let right = "after /unfocus the conversation is bound no more";
+                let note = format!(", which was released by command at {released}");
+                let right = "after /unfocus, or /acp close, the conversation is bound no more";
                 sink.fail(routed.seen(&note), right);
             } else {
                 sink.witness();
@@ -195,7 +196,7 @@ impl Checker for UnfocusEnds {
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
         unanswered(facts, sink, |question| {
-            matches!(question.what, Ask::Unfocus | Ask::Agents)
+            matches!(question.what, Ask::Unfocus | Ask::Close | Ask::Agents)
         });
     }
 }
@@ -254,7 +255,7 @@ impl Checker for LimitsByCommand {
         let limit = match question.what {
             Ask::Idle => binding.limits.idle,
             Ask::MaxAge => binding.limits.max_age,
-            Ask::Change | Ask::Unfocus | Ask::Focus | Ask::Agents => return,
+            Ask::Change | Ask::Unfocus | Ask::Close | Ask::Focus | Ask::Agents => return,
         };
         let named = durations(text);
         let told = match limit {
