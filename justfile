@@ -13,10 +13,10 @@ test *ARGS:
 fixtures *ARGS:
     cargo test --test fixtures -- {{ARGS}}
 
-# Every story, through the example gateways: only `binding.writes-bounded` stays open, for they hold their own disk.
+# Every story, through the example gateways.
 examples *ARGS:
-    -cargo run -- run --gateway "python3 shims/python/examples/gateway.py" {{ARGS}}
-    -cargo run -- run --gateway "node shims/typescript/examples/gateway.js" {{ARGS}}
+    cargo run -- run --gateway "python3 shims/python/examples/gateway.py" {{ARGS}}
+    cargo run -- run --gateway "node shims/typescript/examples/gateway.js" {{ARGS}}
 
 # Measurements, with statistics.
 bench *ARGS:

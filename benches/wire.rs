@@ -4,10 +4,14 @@
 //! The other end of both pipes is this program itself, so the two differ in the harness's end only.
 
 use std::env;
+use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::os::fd::AsFd as _;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
 use criterion::{Criterion, Throughput};
 use mimalloc::MiMalloc;
@@ -98,9 +102,12 @@ fn frame(stimuli: &[Stimulus]) -> Vec<u8> {
     line
 }
 
-/// The raw pipe: the same bytes, and nothing is read into them.
+/// The raw pipe: the same bytes to the same program, looked for in the same way as the driver does,
+/// and nothing is made of them.
 struct Raw {
     child: Child,
+    input: ChildStdin,
+    output: File,
     reply: Vec<u8>,
 }
 
@@ -111,39 +118,47 @@ impl Raw {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn();
+        let mut child = child.expect("it starts");
+        let input = child.stdin.take().expect("it has one");
+        let output = child.stdout.take().expect("it has one");
+        let again = output.as_fd().try_clone_to_owned();
+        // Whoever reads it does not wait in the kernel.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.expect("the machine has one");
+        let _inside = runtime.enter();
+        tokio::process::ChildStdout::from_std(output).expect("it is a pipe");
         Self {
-            child: child.expect("it starts"),
-            reply: vec![0; FRAME],
+            child,
+            input,
+            output: File::from(again.expect("there is room for one more")),
+            reply: vec![0; 4096],
         }
     }
 
-    fn exchange(&mut self, line: &[u8]) -> &[u8] {
-        let (input, output) = (&mut self.child.stdin, &mut self.child.stdout);
-        let input = input.as_mut().expect("it has one");
-        input.write_all(line).expect("it reads");
-        let output = output.as_mut().expect("it has one");
-        output.read_exact(&mut self.reply).expect("it answers");
-        &self.reply
+    fn exchange(&mut self, line: &[u8]) -> usize {
+        self.input.write_all(line).expect("it reads");
+        let mut count = 0;
+        while count == 0 || self.reply[count - 1] != b'\n' {
+            match self.output.read(&mut self.reply[count..]) {
+                Ok(0) => panic!("it ended"),
+                Ok(more) => count += more,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        count
     }
-}
 
-impl Drop for Raw {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
+    fn end(mut self) {
+        drop(self.input);
         self.child.wait().expect("it ends with its input");
     }
 }
 
-fn round_trips(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("P4");
-    group.throughput(Throughput::Elements(1));
-    let stimuli = stimuli();
-    let line = frame(&stimuli);
-    assert_eq!(line.len(), FRAME);
-    let mut raw = Raw::start();
-    group.bench_function("raw pipe", |bench| {
-        bench.iter(|| black_box(raw.exchange(&line).len()));
-    });
+/// A gateway that says nothing, at the other end of the driver.
+fn driven() -> Process {
     let deadlines = Deadlines {
         scenario: std::time::Duration::from_secs(3_600),
         ..Deadlines::default()
@@ -160,19 +175,62 @@ fn round_trips(criterion: &mut Criterion) {
         alive: Vec::new(),
         state_dir: None,
     }));
-    let mut effects = Vec::new();
     process
-        .handle(Time::ZERO, &[open], &mut effects)
+        .handle(Time::ZERO, &[open], &mut Vec::new())
         .expect("it answers");
-    group.bench_function("driver", |bench| {
-        bench.iter(|| {
-            process
-                .handle(Time(1_000), black_box(&stimuli), &mut effects)
-                .expect("it answers");
-            effects.clear();
-        });
+    process
+}
+
+fn round_trips(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("P4");
+    group.throughput(Throughput::Elements(1));
+    let stimuli = stimuli();
+    let line = frame(&stimuli);
+    assert_eq!(line.len(), FRAME);
+    let mut raw = Raw::start();
+    group.bench_function("raw pipe", |bench| {
+        bench.iter(|| black_box(raw.exchange(&line)));
     });
+    let mut process = driven();
+    let mut effects = Vec::new();
+    let mut ask = || {
+        process
+            .handle(Time(1_000), black_box(&stimuli), &mut effects)
+            .expect("it answers");
+        effects.clear();
+    };
+    group.bench_function("driver", |bench| bench.iter(&mut ask));
     group.finish();
+    print_ratio(|| _ = black_box(raw.exchange(&line)), ask);
+    raw.end();
+}
+
+/// Both in turns, so that whatever else goes on strikes both: medians, and that of their ratios.
+#[expect(clippy::print_stdout, reason = "a figure beside those of criterion")]
+fn print_ratio(mut raw: impl FnMut(), mut driver: impl FnMut()) {
+    const ROUNDS: usize = 41;
+    const EACH: u32 = 2_000;
+    fn rate(mut exchange: impl FnMut()) -> f64 {
+        let began = Instant::now();
+        for _ in 0..EACH {
+            exchange();
+        }
+        f64::from(EACH) / began.elapsed().as_secs_f64()
+    }
+    let median = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let pairs: Vec<(f64, f64)> = (0..ROUNDS)
+        .map(|_| (rate(&mut raw), rate(&mut driver)))
+        .collect();
+    let raw = median(pairs.iter().map(|pair| pair.0).collect());
+    let driver = median(pairs.iter().map(|pair| pair.1).collect());
+    let share = median(pairs.iter().map(|(raw, driver)| driver / raw).collect());
+    println!(
+        "P4: raw pipe {raw:.0}/s, driver {driver:.0}/s, that is {:.0} % of it",
+        100.0 * share
+    );
 }
 
 /// One life of a gateway with the day that P1 plays, again and again: so many entries.
@@ -259,6 +317,8 @@ fn renamed(trace: &Trace, day: u64, later: u64, log: &mut Vec<u8>) {
 
 fn judged_log(criterion: &mut Criterion) {
     let profile = Profile::target();
+    // What is told of is a peak, so it comes before anything else that may have one.
+    print_memory(&profile);
     let mut group = criterion.benchmark_group("P7");
     group.sample_size(10);
     let (log, count) = long_log(1_000);
@@ -273,7 +333,6 @@ fn judged_log(criterion: &mut Criterion) {
         bench.iter(|| black_box(log::judge(&log[..], &profile).expect("it is a log").entries));
     });
     group.finish();
-    print_memory(&profile);
 }
 
 /// How much a judge holds after a log and after one ten times as long.

@@ -126,8 +126,7 @@ impl<R: BufRead> Entries<R> {
         }
         let line = self.line;
         let text = self.text.trim_ascii_end();
-        let entry: Entry =
-            serde_json::from_slice(text).map_err(|source| LogError::Entry { line, source })?;
+        let entry: Entry = parsed(text).map_err(|source| LogError::Entry { line, source })?;
         match self.before.replace(entry.at) {
             None if matches!(entry.what, What::Stimulus(Stimulus::Open(_))) => Ok(Some(entry)),
             None => Err(LogError::NoBeginning(line)),
@@ -137,6 +136,15 @@ impl<R: BufRead> Entries<R> {
             }
             Some(_) => Ok(Some(entry)),
         }
+    }
+}
+
+/// A line that is text as a whole is read without a look at each string in it; of any other serde
+/// tells where it is none.
+fn parsed(line: &[u8]) -> serde_json::Result<Entry> {
+    match std::str::from_utf8(line) {
+        Ok(line) => serde_json::from_str(line),
+        Err(_) => serde_json::from_slice(line),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The worked vectors for bindings, `W-n` in sources: where each is told, or why it is not. A
 //! fixture that tells one says so in its source.
 
+mod relay;
+
 use std::path::Path;
 
 use moorline::fixtures;

@@ -198,7 +198,7 @@ class Bindings:
         """Whether a message is a command to the gateway; if so it was obeyed or answered."""
         name, *words = without_markers(message["text"]).split() or [""]
         obey = {"/session": self.session_command, "/focus": self.focus_command, "/unfocus": self.unfocus_command,
-                "/agents": self.agents_command}.get(name.lower())
+                "/agents": self.agents_command, "/stop": self.stop_command}.get(name.lower())
         if obey is None:
             return False
         if not message.get("authorised", True):
@@ -270,7 +270,7 @@ class Bindings:
         if why:
             return why
         key = self.by_label(words[0]) or self.resolve(words[0])
-        if key is None:
+        if key is None or not self.may_focus(key, message):
             return f"Unable to resolve focus target: {words[0]}"
         here = self.binding_here(message["at"])
         if here and not self.may_change(here, message):
@@ -282,6 +282,11 @@ class Bindings:
         self.bind(message["at"], key, by=message["from"])
         self.introduce(message["at"])
         return f"✅ bound this conversation to {key}"
+
+    def may_focus(self, key: str, message: dict) -> bool:
+        """A session that was spawned, or that of the conversation itself: nobody gets at another one's by naming it."""
+        own = self.session_key(message)
+        return bool(self.data["sessions"][key].get("parent")) or key == own or own.startswith(f"{key}:thread:")
 
     def focus_opened(self, focus: dict, what: dict) -> None:
         at, key = dig(what, "opened", "at"), focus["key"]

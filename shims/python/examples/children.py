@@ -207,8 +207,8 @@ class Children:
             why = f"Unable to create a thread for `thread`: {refused}." if refused else "Nobody knows whether the thread for `thread` was opened; one may remain, unbound."
         elif self.of_bindings(at, "enabled") is False:
             why = f"thread bindings were disabled meanwhile; the thread {self.told(at)} remains, unbound."
-        elif dig(self.data["sessions"], spawn["requester"], "id") != spawn["asked_by"]:
-            why = f"whoever asked is gone; the thread {self.told(at)} remains, unbound."
+        elif spawn.get("stopped") or dig(self.data["sessions"], spawn["requester"], "id") != spawn["asked_by"]:
+            why = f"whoever asked is gone, or was stopped; the thread {self.told(at)} remains, unbound."
         if why:
             return self.effects.answer(spawn["call"], "error", error=f'{why} Use mode="run" without `thread`.')
         self.begin_child(spawn, at)
@@ -230,7 +230,7 @@ class Children:
         """Something whose end is owed to `asked["requester"]`, at the address that was captured with the asking."""
         name = self.ids.new("debt")
         debt = {"name": name, "stage": "running", "requester": asked["requester"], "asked_by": asked["asked_by"],
-                "to": asked["to"], "task": asked["task"], **more}
+                "above": self.all_above(asked["requester"]), "to": asked["to"], "task": asked["task"], **more}
         self.data["debts"][name] = debt
         return debt
 
@@ -258,20 +258,23 @@ class Children:
 
     def undo_unheard(self, turn: dict) -> None:
         """Nobody can be answered any more that a child did not come to be."""
-        self.effects.failed(turn["run"], "the gateway was restarted before it was accepted", turn["to"])
+        why = "the gateway was restarted before it was accepted"
+        self.effects.failed(turn["run"], why, turn["to"])
+        debt = self.data["debts"].get(turn["debt"])
+        self.keep_given_up(turn["run"], why, None, debt and {**debt, "outcome": "lost", "text": "", "said": None})
         self.undo_spawn({**turn, "call": None}, "")
 
     # ---- Its end is told: as a turn of whoever asked; where that cannot be, where it was asked from. ----
 
-    def debt_ended(self, name: str, outcome: str, text: str, said: Optional[dict]) -> None:
+    def debt_ended(self, name: str, outcome: str, text: str, said: Optional[dict], paused: bool = False) -> None:
         debt = self.data["debts"].get(name)
         if debt is None or debt["stage"] != "running":
             return
-        debt.update(stage="ended", outcome=outcome, text=text, said=said)
+        debt.update(stage="ended", outcome=outcome, text=text, said=said, paused=paused)
         waiting = debt.pop("call", None)
         if waiting:
             return self.reply_in_time(debt, waiting)
-        self.hand(debt)
+        self.hand_or_wait(debt)
 
     def words(self, debt: dict) -> str:
         subject, silent = (f"run {debt['run']}", is_silent(debt["text"]))
@@ -279,27 +282,45 @@ class Children:
             return f"{subject} failed ({debt['outcome']}): {debt['task']}"
         if debt["what"] == "reply":
             return f"{debt['child']} did not reply to: {debt['task']}" if silent else f"{debt['child']} replied: {debt['text']}"
-        return f"{subject} ended without output: {debt['task']}" if silent else f"{subject} ended: {debt['text']}"
+        # What it says when it was woken has nothing of its task in it.
+        about = f" ({debt['task']})" if debt.get("paused") else ""
+        return f"{subject} ended without output: {debt['task']}" if silent else f"{subject} ended{about}: {debt['text']}"
 
     def hand(self, debt: dict) -> None:
         ended = debt.get("exchanged") and debt["outcome"] == "ok" and is_silent(debt["text"])  # Nothing said ends an exchange.
         skips = debt["outcome"] == "ok" and without_markers(debt["text"]) == "ANNOUNCE_SKIP"
         if debt["audience"] == "nobody" or ended or skips:
             return self.settle_debt(debt["name"])
+        if debt["audience"] != "origin":
+            self.inherit(debt)
         if debt["audience"] == "origin" or debt["requester"] not in self.data["sessions"]:
             return self.tell_origin(debt)
-        debt["stage"] = "turn"
-        self.turn(debt["requester"], "telling", self.words(debt), debt["to"], debt=debt["name"])
+        if self.waits_for_more(debt):
+            return
+        run = self.run_that_takes(debt)
+        if run:
+            self.steer(debt, run)
+        else:
+            self.tell_by_turn([debt])
+
+    def tell_by_turn(self, debts: list) -> None:
+        """A turn of whoever asked, behind what it is at."""
+        if debts[0]["requester"] not in self.data["sessions"]:
+            return self.tell_origin(debts[0])
+        for debt in debts:
+            debt["stage"] = "turn"
+        text = "\n".join(self.words(debt) for debt in debts)
+        self.turn(debts[0]["requester"], "telling", text, debts[0]["to"], debts=[debt["name"] for debt in debts])
 
     def still_asked_for(self, turn: dict, session: dict) -> bool:
         """Whether whoever asked remembers that it did; people hear of it where it does not."""
-        debt = self.data["debts"].get(turn["debt"])
-        if debt is None:
+        if not turn["debts"]:
             return turn["asked_of"] == session["id"]
-        if debt["asked_by"] == session["id"]:
-            return True
-        self.tell_origin(debt, f"⚠️ run {debt['run']} ended, and whoever asked for it was reset since: {debt['task']}")
-        return False
+        for debt in [self.data["debts"][name] for name in turn["debts"] if name in self.data["debts"]]:
+            if debt["asked_by"] != session["id"]:
+                turn["debts"].remove(debt["name"])
+                self.tell_origin(debt, f"⚠️ run {debt['run']} ended, and whoever asked for it was reset since: {debt['task']}")
+        return bool(turn["debts"])
 
     def telling_ended(self, name: str, outcome: str, text: str) -> None:
         debt = self.data["debts"].get(name)
@@ -331,17 +352,25 @@ class Children:
         if debt.get("deletes"):
             self.unbind_session(debt["child"], "deleted")
             self.delete_session(debt["child"])
+        self.settled_below(debt["requester"])
 
     def stream(self, turn: dict, text: str) -> None:
         """What a child says before its end, for whoever asked to hear of it."""
         debt = self.data["debts"].get(turn.get("debt"))
         if debt and debt.get("streams") and dig(self.data["sessions"], debt["requester"], "id") == debt["asked_by"]:
-            self.turn(debt["requester"], "telling", f"run {debt['run']} says: {text}", debt["to"], debt=None)
+            self.turn(debt["requester"], "telling", f"run {debt['run']} says: {text}", debt["to"], debts=[])
 
-    def restore_debts(self) -> None:
-        for debt in list(self.data["debts"].values()):
+    def restore_debts(self, alive: set) -> None:
+        for debt in self.data["debts"].values():
             if debt.get("call"):
                 self.clock.call_at(debt["until"], self.stop_waiting, debt["name"])
+            if debt["stage"] == "steering" or debt["stage"] == "steered" and debt["taken_by"] not in alive:
+                debt.update(stage="ended", taken_by=None)  # Nobody will tell of it.
+
+    def restore_ends(self) -> None:
+        for name in list(self.data["debts"]):
+            if dig(self.data["debts"], name, "stage") == "ended":
+                self.hand_or_wait(self.data["debts"][name])
 
     # ---- Texts to other sessions: the reply in time is the answer, a later one is told like a child's end. ----
 

@@ -159,14 +159,16 @@ class cuts_long_texts(Example):
 
 class forgets_bindings_at_restart(Example):
     """A crash ends every binding, and nobody hears of it."""
-    def recalled(self, nothing):
-        return {**super().recalled(nothing), "bindings": {}}
+    def recall(self, frame):
+        super().recall(frame)
+        self.data["bindings"] = {}
 
 
 class forgets_runs_at_restart(Example):
     """What agents were at when the process died is as if nobody had asked for it."""
-    def recalled(self, nothing):
-        return {**super().recalled(nothing), "runs": {}}
+    def recall(self, frame):
+        super().recall(frame)
+        self.data["runs"] = {}
 
 
 class compaction_unbinds(Example):
@@ -234,6 +236,12 @@ class everybody_may_unfocus(Example):
     """A binding is changed by whoever likes to."""
     def may_change(self, binding, message):
         return True
+
+
+class stops_one_floor_only(Example):
+    """A stop reaches children, and not their children."""
+    def all_below(self, key):
+        return [below for below in super().all_below(key) if self.data["sessions"][below]["parent"] == key]
 
 
 class takes_any_configuration(Example):

@@ -3,15 +3,18 @@
 
 Judge it:  moorline run --gateway "python3 shims/python/examples/gateway.py"
 
-What it shall survive is one file in `state_dir`, written anew before each reply. A busy session has a queue; nothing is
-ever steered into a run. Each module beside this one is one part of it, and mixed in here:
+What it shall survive is one file in `state_dir`, written anew before each reply; with `--disk=harness` it is records that
+the harness keeps. A busy session has a queue. Each module beside this one is one part of it, and mixed in here:
 
     configuration.py, settings.py  what the configuration says, and how session keys are spelled
     sessions.py  what agents remember: opened, begun anew, deleted, found
     turns.py     runs of agents, one at a time in each session
     children.py  spawns and sends, and whom their ends are told to
+    nesting.py   children of children: who waits for whom, and is stopped with whom
+    subagents.py children listed, stopped and steered; what was given up
     bindings.py  conversations tied to sessions, with idle timeout and max age
     outbox.py    texts on their way to people, tried again, given up aloud
+    records.py, legacy.py  what is written down, and what an older gateway wrote down
 """
 import os
 import re
@@ -21,44 +24,49 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from bindings import Bindings  # noqa: E402
 from children import Children  # noqa: E402
+from legacy import Legacy  # noqa: E402
 from moorline_shim import Gateway, serve, without_markers  # noqa: E402
+from nesting import Nesting  # noqa: E402
 from outbox import Outbox  # noqa: E402
+from records import Records  # noqa: E402
 from sessions import Sessions  # noqa: E402
 from settings import Settings  # noqa: E402
+from subagents import Subagents  # noqa: E402
 from turns import Turns  # noqa: E402
 
 NOTICE = ("⚙", "🤖", "🧰")  # What gateways say themselves begins like this.
 
 
-class Example(Settings, Sessions, Turns, Children, Bindings, Outbox, Gateway):
+class Example(Settings, Sessions, Turns, Children, Nesting, Subagents, Bindings, Outbox, Records, Legacy, Gateway):
     hello = {
         "name": "example.py", "version": "1", "profile": "target", "disk": "own", "reports": ["binding"],
-        "families": ["ingress", "session", "spawn", "policy", "binding", "routing", "relay", "isolation", "send", "restart", "config"],
+        "families": ["ingress", "session", "spawn", "policy", "binding", "routing", "relay", "isolation", "nested", "send", "cancel",
+                     "restart", "config"],
     }
 
     def on_open(self, frame: dict) -> None:
         # Everything that a later life must know. Each module says what it keeps here.
         self.data = {"sessions": {}, "runs": {}, "queue": [], "debts": {}, "openings": {}, "focuses": {}, "probes": {},
-                     "bindings": {}, "moved": {}, "direct": [], "outbox": {}, "seen": []}
-        if frame["restored"]:
-            self.data = self.recalled(self.data)
+                     "bindings": {}, "moved": {}, "direct": [], "outbox": {}, "steers": {}, "given_up": {}, "seen": {}}
+        self.recall(frame)
+        # Answers that were on their way to an earlier life never come.
+        self.data.update(openings={}, focuses={}, probes={}, steers={})
         self.open_settings(frame)
+        self.migrate(self.foreign)
+        self.unbind_disabled()
         if frame["restored"]:
-            self.unbind_disabled()
-            self.restore_debts()
+            alive = set(frame.get("alive") or ())
+            self.restore_debts(alive)
             self.restore_outbox()
-            self.restore_turns(set(frame.get("alive") or ()))
+            self.restore_turns(alive)
+            self.restore_ends()
             for session in self.data["sessions"].values():
                 self.archive_later(session)
-
-    def recalled(self, nothing: dict) -> dict:
-        """What an earlier life wrote down. Answers that were on their way to it never come."""
-        return {**self.state.load("state", nothing), "openings": {}, "focuses": {}, "probes": {}}
 
     def settle(self) -> None:
         """A reply says that all of it is safe."""
         self.start_turns()
-        self.state.replace("state", self.data)
+        self.save()
 
     def on_config_changed(self, what: dict) -> None:
         routes = self.config.get("bindings")
@@ -80,7 +88,7 @@ class Example(Settings, Sessions, Turns, Children, Bindings, Outbox, Gateway):
     def on_inbound(self, message: dict) -> None:
         at = message["at"]
         binding = self.binding_here(at)
-        seen = [at["channel"], at["account"], at["conversation"], message["message"]]
+        seen = "\n".join([at["channel"], at["account"], at["conversation"], message["message"]])
         why = self.unheard(message, binding)
         if why is None and binding is None and self.is_held_by_another(at):
             why = "another account has bound this thread"
@@ -109,8 +117,10 @@ class Example(Settings, Sessions, Turns, Children, Bindings, Outbox, Gateway):
             return "does not mention the gateway"
         return None
 
-    def remember(self, seen: list) -> None:
-        self.data["seen"] = [*self.data["seen"][-999:], seen]
+    def remember(self, seen: str) -> None:
+        self.data["seen"][seen] = self.now
+        if len(self.data["seen"]) > 1000:
+            del self.data["seen"][next(iter(self.data["seen"]))]
 
     def reset_command(self, message: dict):
         """Whether it begins with `/new` or `/reset`, and what it says beside that."""
@@ -119,7 +129,7 @@ class Example(Settings, Sessions, Turns, Children, Bindings, Outbox, Gateway):
             return True, (found[1] or "").strip()
         return False, message["text"]
 
-    def take_in(self, message: dict, seen: list, binding, resets: bool, text: str) -> None:
+    def take_in(self, message: dict, seen: str, binding, resets: bool, text: str) -> None:
         """A message that is for an agent waits for its turn."""
         at = message["at"]
         key = binding["key"] if binding else self.session_key(message)
@@ -132,5 +142,10 @@ class Example(Settings, Sessions, Turns, Children, Bindings, Outbox, Gateway):
                                      resets=resets, bare=resets and not without_markers(text)))
 
 
+class OnTheHarnessDisk(Example):
+    """The same, where the harness keeps what is written down: a crash may fall between any two effects."""
+    hello = {**Example.hello, "disk": "harness"}
+
+
 if __name__ == "__main__":
-    serve(Example)
+    serve(OnTheHarnessDisk if "--disk=harness" in sys.argv else Example)

@@ -75,9 +75,11 @@ class Outbox:
 
     def give_up(self, entry: dict, why: str) -> None:
         del self.data["outbox"][entry["name"]]
-        run = dig(self.data["debts"], entry["debt"], "run") or entry["about"]
+        debt = self.data["debts"].get(entry["debt"])
+        run = debt["run"] if debt else entry["about"]
         if run:
             self.effects.failed(run, why, entry["to"])
+            self.keep_given_up(run, why, entry, debt)
         self.settle_debt(entry["debt"])
 
     def restore_outbox(self) -> None:

@@ -213,7 +213,8 @@ class Sessions:
         if key is None:
             return
         self.rotate(self.data["sessions"][key])
-        self.stop(key)
+        self.stop(key, hears=True)
+        self.wakes_no_more(key)
         self.unbind_session(key, "reset")
         self.effects.answer(call["call"], "ok", ok=True, key=key)
 
@@ -223,19 +224,9 @@ class Sessions:
             return
         self.unbind_session(key, "deleted")
         self.delete_session(key)
-        self.stop(key)
+        self.stop(key, hears=True)
+        self.wakes_no_more(key)
         self.effects.answer(call["call"], "ok", ok=True, deleted=True, key=key)
-
-    def stop(self, key: str) -> None:
-        """Stops what a session is at, and everything that it asked for."""
-        for run in [run for run in self.data["runs"].values() if run["key"] == key]:
-            self.cancel(run["run"], "killed")
-        for turn in [turn for turn in self.data["queue"] if turn["key"] == key and turn["kind"] == "child"]:
-            self.data["queue"].remove(turn)
-            self.ended(turn, "killed", "")
-        for debt in [debt for debt in self.data["debts"].values() if debt["requester"] == key]:
-            if debt["what"] == "child" and debt["stage"] == "running":
-                self.stop(debt["child"])
 
     # ---- Maintenance, where it is enforced, and the archive ----
 

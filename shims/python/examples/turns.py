@@ -37,15 +37,20 @@ class Turns:
 
     def start_turns(self) -> None:
         """Whatever waits for nothing begins; behind what waits the rest of its session does."""
-        self.waiting, self.data["queue"] = self.data["queue"], []
-        busy = {run["key"] for run in self.data["runs"].values()}
-        while self.waiting:
-            turn = self.waiting.pop(0)
-            if turn["key"] in busy or turn.get("not_before", 0) > self.now or not self.has_room(turn):
-                self.data["queue"].append(turn)
-                busy.add(turn["key"])
-            elif self.begin(turn):
-                busy.add(turn["key"])
+        again = True
+        while again:  # What begins, or comes to nothing, may make others wait.
+            again = False
+            self.waiting, self.data["queue"] = self.data["queue"], []
+            busy = {run["key"] for run in self.data["runs"].values()}
+            while self.waiting:
+                turn = self.waiting.pop(0)
+                if turn["key"] in busy or turn.get("not_before", 0) > self.now or not self.has_room(turn):
+                    self.data["queue"].append(turn)
+                    busy.add(turn["key"])
+                else:
+                    again = True
+                    if self.begin(turn):
+                        busy.add(turn["key"])
 
     def has_room(self, turn: dict) -> bool:
         """Children of one requester are at work in a limited number."""
@@ -68,6 +73,7 @@ class Turns:
         if turn["kind"] == "message":
             if turn["resets"] or self.reset_due(session, turn["came"], turn["to"]["channel"], turn["place"]):
                 self.rotate(session)
+                self.wakes_no_more(session["key"])
             session["spoken"] = max(session["spoken"], turn["came"])
             if turn["bare"]:
                 self.post(turn["to"], "⚙️ A new session has begun.")
@@ -89,12 +95,13 @@ class Turns:
         given_up = waiting[0] if settings.get("drop") == "old" and waiting else turn
         self.data["queue"].remove(given_up)
         self.forget(given_up)
-        self.effects.drop(given_up["seen"][0][-1], "too many messages wait")
+        self.effects.drop(given_up["seen"][0].split("\n")[-1], "too many messages wait")
         self.post(given_up["to"], f"⚠️ Not worked on, since too many messages wait: {given_up['input']}")
 
     def forget(self, turn: dict) -> None:
         """Nothing was done with its messages: they may come again."""
-        self.data["seen"] = [seen for seen in self.data["seen"] if seen not in turn["seen"]]
+        for seen in turn["seen"]:
+            self.data["seen"].pop(seen, None)
 
     def collect(self, turn: dict, session: dict) -> None:
         """What one person wrote in one place meanwhile has one turn together, where that is configured."""
@@ -125,7 +132,7 @@ class Turns:
         """A name is used once: the next attempt has another."""
         self.data["runs"].pop(turn["run"], None)
         turn.update(run=self.ids.new("run"), stage="waiting", not_before=self.now + pause)
-        if dig(self.data["debts"], turn.get("debt"), "run") and turn["kind"] != "telling":
+        if dig(self.data["debts"], turn.get("debt"), "run"):
             self.data["debts"][turn["debt"]]["run"] = turn["run"]
         self.data["queue"].insert(0, turn)
         self.clock.call_later(pause, self.start_turns)
@@ -195,6 +202,8 @@ class Turns:
         self.note(turn["key"], "assistant", text)
         self.session_ended(turn["key"])
         self.stop_waiting_of(turn["run"])
+        # What a child says as it yields is not its end: that is what it says when it was woken.
+        paused = turn["kind"] == "child" and turn.get("yielded") and outcome == "ok"
         to = self.answers_to(turn)
         said = None
         if outcome == "ok" and not is_silent(text) and to:
@@ -202,11 +211,23 @@ class Turns:
         if turn["kind"] == "message" and outcome != "ok":
             self.post(turn["to"], f"⚠️ This was not answered ({outcome}): {turn['input']}", about=turn["run"])
         elif turn["kind"] in ("child", "sent"):
-            self.debt_ended(turn["debt"], outcome, text, said and {"to": to, "post": said})
+            if paused:
+                self.debt_ended(turn["debt"], outcome, "", None, paused)
+            else:
+                self.debt_ended(turn["debt"], outcome, text, said and {"to": to, "post": said})
         elif turn["kind"] == "telling":
-            self.telling_ended(turn["debt"], outcome, text)
+            if outcome == "ok" and self.tells_of_children(turn):
+                self.add_to_waiting(turn["key"], text)
+            for name in turn["debts"]:
+                self.telling_ended(name, outcome, text)
         elif turn["kind"] == "plugin" and turn.get("call"):
             self.effects.answer(turn["call"], "error", error=f"the run ended ({outcome})")
+        self.steered_run_ended(turn["run"], outcome)
+        if turn.get("yielded"):
+            self.wake_if_done(turn["key"])
+
+    def tells_of_children(self, turn: dict) -> bool:
+        return any(dig(self.data["debts"], name, "what") == "child" for name in turn["debts"])
 
     def on_run_progress(self, what: dict) -> None:
         turn = self.data["runs"].get(what["run"])
@@ -226,6 +247,8 @@ class Turns:
         bound = self.bound_place(turn["key"])
         if turn["kind"] in ("child", "sent", "plugin"):
             return bound
+        if turn["kind"] == "telling" and not bound and self.tells_of_children(turn) and self.says_for_waiting(turn["key"]):
+            return None
         if turn["kind"] == "telling" and (bound or turn["to"]):
             return bound or turn["to"]
         agent = dig(self.data["sessions"], turn["key"], "agent") or self.agents[0]

@@ -205,6 +205,7 @@ export const Bindings = (Base) => class extends Base {
     const [name = "", ...words] = withoutMarkers(message.text).split(" ");
     const obey = {
       "/session": this.sessionCommand, "/focus": this.focusCommand, "/unfocus": this.unfocusCommand, "/agents": this.agentsCommand,
+      "/stop": this.stopCommand,
     }[name.toLowerCase()];
     if (!obey) return false;
     if (message.authorised === false) {
@@ -271,7 +272,7 @@ export const Bindings = (Base) => class extends Base {
     if (why) return why;
     const { at, from } = message;
     const key = this.byLabel(words[0]) ?? this.resolve(words[0]);
-    if (!key) return `Unable to resolve focus target: ${words[0]}`;
+    if (!key || !this.mayFocus(key, message)) return `Unable to resolve focus target: ${words[0]}`;
     const here = this.bindingHere(at);
     if (here && !this.mayChange(here, message)) return `⚠️ Only ${here.by} can refocus this conversation.`;
     if (!at.thread && this.threads(at).placement === "child") {
@@ -281,6 +282,12 @@ export const Bindings = (Base) => class extends Base {
     this.bind(at, key, from);
     this.introduce(at);
     return `✅ bound this conversation to ${key}`;
+  }
+
+  /** A session that was spawned, or that of the conversation itself: nobody gets at another one's by naming it. */
+  mayFocus(key, message) {
+    const own = this.sessionKey(message);
+    return Boolean(this.data.sessions[key].parent) || key === own || own.startsWith(`${key}:thread:`);
   }
 
   focusOpened({ at: asked, by, key }, what) {

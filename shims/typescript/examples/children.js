@@ -215,8 +215,8 @@ export const Children = (Base) => class extends Base {
         : "Nobody knows whether the thread for `thread` was opened; one may remain, unbound.";
     } else if (this.ofBindings(at, "enabled") === false) {
       why = `thread bindings were disabled meanwhile; the thread ${this.told(at)} remains, unbound.`;
-    } else if (dig(this.data.sessions, spawn.requester, "id") !== spawn.askedBy) {
-      why = `whoever asked is gone; the thread ${this.told(at)} remains, unbound.`;
+    } else if (spawn.stopped || dig(this.data.sessions, spawn.requester, "id") !== spawn.askedBy) {
+      why = `whoever asked is gone, or was stopped; the thread ${this.told(at)} remains, unbound.`;
     }
     if (why) return this.effects.answer(spawn.call, "error", { error: `${why} Use mode="run" without \`thread\`.` });
     this.beginChild(spawn, at);
@@ -238,7 +238,8 @@ export const Children = (Base) => class extends Base {
   /** Something whose end is owed to `asked.requester`, at the address that was captured with the asking. */
   owe({ requester, askedBy, to, task }, more) {
     const name = this.ids.new("debt");
-    return (this.data.debts[name] = { name, stage: "running", requester, askedBy, to, task, ...more });
+    const above = this.allAbove(requester);
+    return (this.data.debts[name] = { name, stage: "running", requester, askedBy, above, to, task, ...more });
   }
 
   /** It runs, or will: whoever asked hears of it once. */
@@ -266,44 +267,62 @@ export const Children = (Base) => class extends Base {
 
   /** Nobody can be answered any more that a child did not come to be. */
   undoUnheard(turn) {
-    this.effects.failed(turn.run, "the gateway was restarted before it was accepted", turn.to);
+    const why = "the gateway was restarted before it was accepted";
+    this.effects.failed(turn.run, why, turn.to);
+    const debt = this.data.debts[turn.debt];
+    this.keepGivenUp(turn.run, { why, debt: debt && { ...debt, outcome: "lost", text: "", said: null } });
     this.undoSpawn(turn, "", null);
   }
 
   // ---- Its end is told: as a turn of whoever asked; where that cannot be, where it was asked from. ----
 
-  debtEnded(name, outcome, text, said) {
+  debtEnded(name, outcome, text, said, paused = false) {
     const debt = this.data.debts[name];
     if (!debt || debt.stage !== "running") return;
     const { call } = debt;
-    Object.assign(debt, { stage: "ended", outcome, text, said, call: null });
+    Object.assign(debt, { stage: "ended", outcome, text, said, paused, call: null });
     if (call) this.replyInTime(debt, call);
-    else this.hand(debt);
+    else this.handOrWait(debt);
   }
 
-  words({ run, what, outcome, text, task, child }) {
+  words({ run, what, outcome, text, task, child, paused }) {
     const silent = isSilent(text);
     if (outcome !== "ok") return `run ${run} failed (${outcome}): ${task}`;
     if (what === "reply") return silent ? `${child} did not reply to: ${task}` : `${child} replied: ${text}`;
-    return silent ? `run ${run} ended without output: ${task}` : `run ${run} ended: ${text}`;
+    const about = paused ? ` (${task})` : ""; // What it says when it was woken has nothing of its task in it.
+    return silent ? `run ${run} ended without output: ${task}` : `run ${run} ended${about}: ${text}`;
   }
 
   hand(debt) {
     const over = debt.exchanged && debt.outcome === "ok" && isSilent(debt.text); // Nothing said ends an exchange.
     const skips = debt.outcome === "ok" && withoutMarkers(debt.text) === "ANNOUNCE_SKIP";
     if (debt.audience === "nobody" || over || skips) return this.settleDebt(debt.name);
+    if (debt.audience !== "origin") this.inherit(debt);
     if (debt.audience === "origin" || !this.data.sessions[debt.requester]) return this.tellOrigin(debt);
-    debt.stage = "turn";
-    this.turn(debt.requester, "telling", this.words(debt), debt.to, { debt: debt.name });
+    if (this.waitsForMore(debt)) return;
+    const run = this.runThatTakes(debt);
+    if (run) this.steer(debt, run);
+    else this.tellByTurn([debt]);
+  }
+
+  /** A turn of whoever asked, behind what it is at. */
+  tellByTurn(debts) {
+    const [{ requester, to }] = debts;
+    if (!this.data.sessions[requester]) return this.tellOrigin(debts[0]);
+    for (const debt of debts) debt.stage = "turn";
+    const text = debts.map((debt) => this.words(debt)).join("\n");
+    this.turn(requester, "telling", text, to, { debts: debts.map(({ name }) => name) });
   }
 
   /** Whether whoever asked remembers that it did; people hear of it where it does not. */
   stillAskedFor(turn, session) {
-    const debt = this.data.debts[turn.debt];
-    if (!debt) return turn.askedOf === session.id;
-    if (debt.askedBy === session.id) return true;
-    this.tellOrigin(debt, `⚠️ run ${debt.run} ended, and whoever asked for it was reset since: ${debt.task}`);
-    return false;
+    if (!turn.debts.length) return turn.askedOf === session.id;
+    for (const debt of turn.debts.map((name) => this.data.debts[name])) {
+      if (!debt || debt.askedBy === session.id) continue;
+      turn.debts = turn.debts.filter((name) => name !== debt.name);
+      this.tellOrigin(debt, `⚠️ run ${debt.run} ended, and whoever asked for it was reset since: ${debt.task}`);
+    }
+    return turn.debts.length > 0;
   }
 
   tellingEnded(name, outcome, text) {
@@ -342,20 +361,27 @@ export const Children = (Base) => class extends Base {
       this.unbindSession(debt.child, "deleted");
       this.deleteSession(debt.child);
     }
+    this.settledBelow(debt.requester);
   }
 
   /** What a child says before its end, for whoever asked to hear of it. */
   stream(turn, text) {
     const debt = this.data.debts[turn.debt];
     if (debt?.streams && dig(this.data.sessions, debt.requester, "id") === debt.askedBy) {
-      this.turn(debt.requester, "telling", `run ${debt.run} says: ${text}`, debt.to);
+      this.turn(debt.requester, "telling", `run ${debt.run} says: ${text}`, debt.to, { debts: [] });
     }
   }
 
-  restoreDebts() {
-    for (const debt of Object.values(this.data.debts)) {
+  restoreDebts(alive) {
+    for (const debt of this.debts()) {
       if (debt.call) this.clock.callAt(debt.until, () => this.stopWaiting(debt.name));
+      const isLost = debt.stage === "steering" || (debt.stage === "steered" && !alive.has(debt.takenBy));
+      if (isLost) Object.assign(debt, { stage: "ended", takenBy: null }); // Nobody will tell of it.
     }
+  }
+
+  restoreEnds() {
+    for (const { name } of this.debts()) if (this.data.debts[name]?.stage === "ended") this.handOrWait(this.data.debts[name]);
   }
 
   // ---- Texts to other sessions: the reply in time is the answer, a later one is told like a child's end. ----

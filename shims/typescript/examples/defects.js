@@ -131,6 +131,13 @@ const DEFECTS = {
     }
   },
 
+  /** An end is told of at once, whatever its own children are at. */
+  waits_for_nothing_below: class extends Example {
+    handOrWait(debt) {
+      this.hand(debt);
+    }
+  },
+
   /** A requester that is busy is not told. */
   drops_busy_requester: class extends Example {
     hand(debt) {

@@ -1,57 +1,69 @@
 /**
  * A complete example: sessions, children, bindings and relay, on the shim beside it. `gateway.js` serves it.
  *
- * What it shall survive is one file in `state_dir`, written anew before each reply. A busy session has a queue; nothing is
- * ever steered into a run. Each module beside this one is one part of it, and mixed in here:
+ * What it shall survive is one file in `state_dir`, written anew before each reply; with `--disk=harness` it is records that
+ * the harness keeps. A busy session has a queue. Each module beside this one is one part of it, and mixed in here:
  *
  *     configuration.js, settings.js  what the configuration says, and how session keys are spelled
  *     sessions.js  what agents remember: opened, begun anew, deleted, found
  *     turns.js     runs of agents, one at a time in each session
  *     children.js  spawns and sends, and whom their ends are told to
+ *     nesting.js   children of children: who waits for whom, and is stopped with whom
+ *     subagents.js children listed, stopped and steered; what was given up
  *     bindings.js  conversations tied to sessions, with idle timeout and max age
  *     outbox.js    texts on their way to people, tried again, given up aloud
+ *     records.js, legacy.js  what is written down, and what an older gateway wrote down
  */
 import { Gateway, withoutMarkers } from "../moorline-shim.js";
 import { Bindings } from "./bindings.js";
 import { Children } from "./children.js";
+import { Legacy } from "./legacy.js";
+import { Nesting } from "./nesting.js";
 import { Outbox } from "./outbox.js";
+import { Records } from "./records.js";
 import { Sessions } from "./sessions.js";
 import { Settings } from "./settings.js";
+import { Subagents } from "./subagents.js";
 import { Turns } from "./turns.js";
 
 const NOTICE = ["⚙", "🤖", "🧰"]; // What gateways say themselves begins like this.
 
-export class Example extends Settings(Sessions(Turns(Children(Bindings(Outbox(Gateway)))))) {
+const Parts = Settings(Sessions(Turns(Children(Nesting(Subagents(Bindings(Outbox(Records(Legacy(Gateway))))))))));
+
+export class Example extends Parts {
   static hello = {
     name: "example.js", version: "1", profile: "target", disk: "own", reports: ["binding"],
-    families: ["ingress", "session", "spawn", "policy", "binding", "routing", "relay", "isolation", "send", "restart", "config"],
+    families: [
+      "ingress", "session", "spawn", "policy", "binding", "routing", "relay", "isolation", "nested", "send", "cancel", "restart",
+      "config",
+    ],
   };
 
   on_open(frame) {
     // Everything that a later life must know. Each module says what it keeps here.
     this.data = {
       sessions: {}, runs: {}, queue: [], debts: {}, openings: {}, focuses: {}, probes: {}, bindings: {}, moved: {},
-      direct: [], outbox: {}, seen: [],
+      direct: [], outbox: {}, steers: {}, givenUp: {}, seen: {},
     };
-    if (frame.restored) this.data = this.recalled(this.data);
+    this.recall(frame);
+    // Answers that were on their way to an earlier life never come.
+    Object.assign(this.data, { openings: {}, focuses: {}, probes: {}, steers: {} });
     this.openSettings(frame);
-    if (!frame.restored) return;
+    this.migrate(this.foreign);
     this.unbindDisabled();
-    this.restoreDebts();
+    if (!frame.restored) return;
+    const alive = new Set(frame.alive);
+    this.restoreDebts(alive);
     this.restoreOutbox();
-    this.restoreTurns(new Set(frame.alive));
+    this.restoreTurns(alive);
+    this.restoreEnds();
     for (const session of Object.values(this.data.sessions)) this.archiveLater(session);
-  }
-
-  /** What an earlier life wrote down. Answers that were on their way to it never come. */
-  recalled(nothing) {
-    return { ...this.state.load("state", nothing), openings: {}, focuses: {}, probes: {} };
   }
 
   /** A reply says that all of it is safe. */
   settle() {
     this.startTurns();
-    this.state.replace("state", this.data);
+    this.save();
   }
 
   on_config_changed(what) {
@@ -75,7 +87,7 @@ export class Example extends Settings(Sessions(Turns(Children(Bindings(Outbox(Ga
     const seen = [at.channel, at.account, at.conversation, message.message].join("\n");
     let why = this.unheard(message, binding);
     if (!why && !binding && this.isHeldByAnother(at)) why = "another account has bound this thread";
-    if (!why && this.data.seen.includes(seen)) why = "it came before";
+    if (!why && this.data.seen[seen] !== undefined) why = "it came before";
     if (why) return this.effects.drop(message.message, why);
     this.remember(seen);
     const [resets, text] = this.resetCommand(message);
@@ -94,7 +106,9 @@ export class Example extends Settings(Sessions(Turns(Children(Bindings(Outbox(Ga
   }
 
   remember(seen) {
-    this.data.seen = [...this.data.seen.slice(-999), seen];
+    this.data.seen[seen] = this.now;
+    const all = Object.keys(this.data.seen);
+    if (all.length > 1000) delete this.data.seen[all[0]];
   }
 
   /** Whether it begins with `/new` or `/reset`, and what it says beside that. */
@@ -114,4 +128,9 @@ export class Example extends Settings(Sessions(Turns(Children(Bindings(Outbox(Ga
     const more = { message: message.message, person: from, seen: [seen], place: kind, resets, bare: resets && !withoutMarkers(text) };
     this.queueMessage(this.turn(key, "message", text, at, more));
   }
+}
+
+/** The same, where the harness keeps what is written down: a crash may fall between any two effects. */
+export class OnTheHarnessDisk extends Example {
+  static hello = { ...Example.hello, disk: "harness" };
 }

@@ -71,8 +71,12 @@ export const Outbox = (Base) => class extends Base {
 
   giveUp(entry, why) {
     delete this.data.outbox[entry.name];
-    const run = dig(this.data.debts, entry.debt, "run") ?? entry.about;
-    if (run) this.effects.failed(run, why, entry.to);
+    const debt = this.data.debts[entry.debt];
+    const run = debt?.run ?? entry.about;
+    if (run) {
+      this.effects.failed(run, why, entry.to);
+      this.keepGivenUp(run, { why, entry, debt });
+    }
     this.settleDebt(entry.debt);
   }
 

@@ -223,7 +223,8 @@ export const Sessions = (Base) => class extends Base {
     const key = this.namedOrAnswer(call, params);
     if (!key) return;
     this.rotate(this.data.sessions[key]);
-    this.stop(key);
+    this.stop(key, true);
+    this.wakesNoMore(key);
     this.unbindSession(key, "reset");
     this.effects.answer(call.call, "ok", { ok: true, key });
   }
@@ -233,20 +234,9 @@ export const Sessions = (Base) => class extends Base {
     if (!key) return;
     this.unbindSession(key, "deleted");
     this.deleteSession(key);
-    this.stop(key);
+    this.stop(key, true);
+    this.wakesNoMore(key);
     this.effects.answer(call.call, "ok", { ok: true, deleted: true, key });
-  }
-
-  /** Stops what a session is at, and everything that it asked for. */
-  stop(key) {
-    for (const run of this.runs().filter((run) => run.key === key)) this.cancel(run.run, "killed");
-    for (const turn of this.data.queue.filter((turn) => turn.key === key && turn.kind === "child")) {
-      this.data.queue.splice(this.data.queue.indexOf(turn), 1);
-      this.ended(turn, "killed", "");
-    }
-    for (const debt of Object.values(this.data.debts)) {
-      if (debt.requester === key && debt.what === "child" && debt.stage === "running") this.stop(debt.child);
-    }
   }
 
   // ---- Maintenance, where it is enforced, and the archive ----

@@ -40,16 +40,21 @@ export const Turns = (Base) => class extends Base {
 
   /** Whatever waits for nothing begins; behind what waits the rest of its session does. */
   startTurns() {
-    this.waiting = this.data.queue;
-    this.data.queue = [];
-    const busy = new Set(this.runs().map((run) => run.key));
-    while (this.waiting.length) {
-      const turn = this.waiting.shift();
-      if (busy.has(turn.key) || (turn.notBefore ?? 0) > this.now || !this.hasRoom(turn)) {
-        this.data.queue.push(turn);
-        busy.add(turn.key);
-      } else if (this.begin(turn)) {
-        busy.add(turn.key);
+    let again = true;
+    while (again) {
+      again = false; // What begins, or comes to nothing, may make others wait.
+      this.waiting = this.data.queue;
+      this.data.queue = [];
+      const busy = new Set(this.runs().map((run) => run.key));
+      while (this.waiting.length) {
+        const turn = this.waiting.shift();
+        if (busy.has(turn.key) || (turn.notBefore ?? 0) > this.now || !this.hasRoom(turn)) {
+          this.data.queue.push(turn);
+          busy.add(turn.key);
+        } else {
+          again = true;
+          if (this.begin(turn)) busy.add(turn.key);
+        }
       }
     }
   }
@@ -71,7 +76,10 @@ export const Turns = (Base) => class extends Base {
     if (turn.kind === "internal" && turn.askedOf && turn.askedOf !== session.id) return false;
     if (turn.kind === "telling" && !this.stillAskedFor(turn, session)) return false;
     if (turn.kind === "message") {
-      if (turn.resets || this.resetDue(session, turn.came, turn.to.channel, turn.place)) this.rotate(session);
+      if (turn.resets || this.resetDue(session, turn.came, turn.to.channel, turn.place)) {
+        this.rotate(session);
+        this.wakesNoMore(session.key);
+      }
       session.spoken = Math.max(session.spoken, turn.came);
       if (turn.bare) {
         this.post(turn.to, "⚙️ A new session has begun.");
@@ -100,7 +108,7 @@ export const Turns = (Base) => class extends Base {
 
   /** Nothing was done with its messages: they may come again. */
   forget(turn) {
-    this.data.seen = this.data.seen.filter((seen) => !turn.seen.includes(seen));
+    for (const seen of turn.seen) delete this.data.seen[seen];
   }
 
   /** What one person wrote in one place meanwhile has one turn together, where that is configured. */
@@ -134,7 +142,7 @@ export const Turns = (Base) => class extends Base {
   startAgain(turn, pause) {
     delete this.data.runs[turn.run];
     Object.assign(turn, { run: this.ids.new("run"), stage: "waiting", notBefore: this.now + pause });
-    if (turn.kind !== "telling" && this.data.debts[turn.debt]) this.data.debts[turn.debt].run = turn.run;
+    if (this.data.debts[turn.debt]) this.data.debts[turn.debt].run = turn.run;
     this.data.queue.unshift(turn);
     this.clock.callLater(pause, () => this.startTurns());
   }
@@ -204,6 +212,8 @@ export const Turns = (Base) => class extends Base {
     this.note(turn.key, "assistant", text);
     this.sessionEnded(turn.key);
     this.stopWaitingOf(turn.run);
+    // What a child says as it yields is not its end: that is what it says when it was woken.
+    const paused = turn.kind === "child" && outcome === "ok" && Boolean(turn.yielded);
     const to = this.answersTo(turn);
     let said = null;
     if (outcome === "ok" && !isSilent(text) && to) {
@@ -212,12 +222,19 @@ export const Turns = (Base) => class extends Base {
     if (turn.kind === "message" && outcome !== "ok") {
       this.post(turn.to, `⚠️ This was not answered (${outcome}): ${turn.input}`, { about: turn.run });
     } else if (turn.kind === "child" || turn.kind === "sent") {
-      this.debtEnded(turn.debt, outcome, text, said);
+      this.debtEnded(turn.debt, outcome, paused ? "" : text, paused ? null : said, paused);
     } else if (turn.kind === "telling") {
-      this.tellingEnded(turn.debt, outcome, text);
+      if (outcome === "ok" && this.tellsOfChildren(turn)) this.addToWaiting(turn.key, text);
+      for (const name of turn.debts) this.tellingEnded(name, outcome, text);
     } else if (turn.kind === "plugin" && turn.call) {
       this.effects.answer(turn.call, "error", { error: `the run ended (${outcome})` });
     }
+    this.steeredRunEnded(turn.run, outcome);
+    if (turn.yielded) this.wakeIfDone(turn.key);
+  }
+
+  tellsOfChildren(turn) {
+    return turn.debts.some((name) => dig(this.data.debts, name, "what") === "child");
   }
 
   on_run_progress({ run, text }) {
@@ -235,6 +252,7 @@ export const Turns = (Base) => class extends Base {
     if (turn.kind === "message") return turn.to;
     const bound = this.boundPlace(turn.key);
     if (["child", "sent", "plugin"].includes(turn.kind)) return bound;
+    if (turn.kind === "telling" && !bound && this.tellsOfChildren(turn) && this.saysForWaiting(turn.key)) return null;
     if (turn.kind === "telling" && (bound || turn.to)) return bound ?? turn.to;
     const agent = dig(this.data.sessions, turn.key, "agent") ?? this.agents[0];
     return this.ofAgent(agent, "heartbeat", "to");

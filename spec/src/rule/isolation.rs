@@ -18,7 +18,7 @@ pub(super) fn rules() -> Vec<Rule> {
             "Nothing said or produced in one conversation reaches another, except along a send, \
              spawn, message or relay that was asked for.",
             &["R4.6", "I-05", "MD-021"],
-            || Box::new(Leak { judges: judges_all }),
+            || Box::new(Leak::judging(judges_all)),
         ),
         rule(
             "isolation.people",
@@ -26,22 +26,14 @@ pub(super) fn rules() -> Vec<Rule> {
              any dmScope; under scopes other than main, also no text that repeats the other's \
              markers.",
             &["I-05", "MD-021", "H-15"],
-            || {
-                Box::new(Leak {
-                    judges: judges_people,
-                })
-            },
+            || Box::new(Leak::judging(judges_people)),
         ),
         rule(
             "isolation.accounts",
             "Nothing of one account is delivered by another: an answer never goes out through \
              \"default\" because that is what was at hand.",
             &["MD-007", "H-2", "H-13"],
-            || {
-                Box::new(Leak {
-                    judges: judges_accounts,
-                })
-            },
+            || Box::new(Leak::judging(judges_accounts)),
         ),
         Rule {
             dials: &["proactive_to"],
@@ -96,6 +88,11 @@ fn rule(
 struct Leak {
     /// Whether the rule has a say where a text from the first address is meant for the second.
     judges: fn(At<'_>, At<'_>) -> bool,
+    /// Of the places in one account that are of one kind, the first two: a rule has a say about one
+    /// of them that is not the one delivered to exactly where it has about any such place.
+    others: Vec<(Address, Place)>,
+    /// How many places were looked at for that.
+    known: usize,
 }
 
 /// An address, and what it is, as far as that is known.
@@ -113,6 +110,37 @@ fn judges_accounts((from, _): At<'_>, (to, _): At<'_>) -> bool {
     from.channel == to.channel && from.account != to.account
 }
 
+impl Leak {
+    fn judging(judges: fn(At<'_>, At<'_>) -> bool) -> Self {
+        Self {
+            judges,
+            others: Vec::new(),
+            known: 0,
+        }
+    }
+
+    /// Takes in the places that were not known before.
+    fn meet(&mut self, facts: &Facts) {
+        for (at, &kind) in facts.places.iter().skip(self.known) {
+            let is_like = |(other, place): &&(Address, Place)| {
+                (&other.channel, &other.account, *place) == (&at.channel, &at.account, kind)
+            };
+            if self.others.iter().filter(is_like).count() < 2 {
+                self.others.push((at.clone(), kind));
+            }
+        }
+        self.known = facts.places.len();
+    }
+
+    /// Whether the rule has a say about some other place that is known.
+    fn could_have_it(&self, to: At<'_>) -> bool {
+        let could = |(other, place): &(Address, Place)| {
+            other != to.0 && (self.judges)((other, Some(*place)), to)
+        };
+        self.others.iter().any(could)
+    }
+}
+
 impl Checker for Leak {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
         let What::Effect(Effect::Deliver(deliver)) = &entry.what else {
@@ -122,11 +150,9 @@ impl Checker for Leak {
             return;
         };
         let to = (&deliver.to, facts.place_here());
-        let could = |(other, place): (&Address, &Place)| {
-            *other != deliver.to && (self.judges)((other, Some(*place)), to)
-        };
+        self.meet(facts);
         if facts.stays_here() {
-            if (self.judges)(to, to) || facts.places.iter().any(could) {
+            if (self.judges)(to, to) || self.could_have_it(to) {
                 sink.witness();
             }
             return;
@@ -159,7 +185,7 @@ impl Checker for Leak {
             }
         }
         // A text that went where it belongs is a witness for whoever could have had it instead.
-        if witnessed || carried && facts.places.iter().any(could) {
+        if witnessed || carried && self.could_have_it(to) {
             sink.witness();
         }
     }

@@ -57,7 +57,7 @@ fn owed() -> Vec<Broken> {
             id: "texts-die-on-their-way",
             rule: "restart.converges",
             report: None,
-            summary: "A text that was on its way when the gateway died is not sent again (W-10).",
+            summary: "A text that was on its way when the gateway died is not sent again (W-10, W-11).",
             build: nesting::<PostsDie>,
         },
         Broken {

@@ -96,7 +96,7 @@ fn wrong_about_addresses() -> Vec<Broken> {
             id: "completion-leaves-the-topic",
             rule: "relay.origin",
             report: Some("MD-012"),
-            summary: "The address of a completion lacks its thread.",
+            summary: "The address of a completion lacks its thread (H-11).",
             build: deciding::<CompletionLeavesTheTopic>,
         },
     ]

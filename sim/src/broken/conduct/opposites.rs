@@ -5,13 +5,13 @@
     reason = "a meddler looks at one thing"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use moorline_spec::address::Address;
 use moorline_spec::effect::{Effect, StartRun};
-use moorline_spec::id::{RunId, SessionKey, Text};
+use moorline_spec::id::{DeliveryId, RunId, SessionKey, Text};
 use moorline_spec::silence;
-use moorline_spec::stimulus::{Outcome, Stimulus};
+use moorline_spec::stimulus::{Caller, Delivered, Outcome, Receipt, Stimulus};
 use moorline_spec::time::Time;
 
 use super::{Broken, meddled};
@@ -26,6 +26,14 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "What a session says to messages from another channel goes to the place in which \
                       it spoke first, so that nothing takes its route.",
             build: meddled::<FirstChannel>,
+        },
+        Broken {
+            id: "begun-from-within-stays-within",
+            rule: "relay.liveness",
+            report: Some("MD-024"),
+            summary: "A session that a plugin began has no conversation: what it says to people later \
+                      is kept where the plugin reads it.",
+            build: meddled::<BegunWithin>,
         },
         Broken {
             id: "a-session-is-told-of-one-completion",
@@ -78,6 +86,57 @@ impl Meddler for FirstChannel {
                 }
             }
         }
+    }
+}
+
+#[derive(Default)]
+struct BegunWithin {
+    known: BTreeSet<SessionKey>,
+    /// Sessions whose first run was a plugin's.
+    within: BTreeSet<SessionKey>,
+    runs: BTreeMap<RunId, SessionKey>,
+    by_plugin: bool,
+    kept: Vec<DeliveryId>,
+}
+
+impl Meddler for BegunWithin {
+    fn stimuli(&mut self, _: Time, stimuli: &mut Vec<Stimulus>) {
+        let of_plugin = |stimulus: &Stimulus| matches!(stimulus, Stimulus::Call(call) if call.by == Caller::Plugin);
+        self.by_plugin = stimuli.iter().any(of_plugin);
+        let begins = |stimulus: &Stimulus| matches!(stimulus, Stimulus::Open(_));
+        if stimuli.iter().any(begins) {
+            return self.kept.clear();
+        }
+        stimuli.extend(self.kept.drain(..).map(|delivery| {
+            let message = delivery.as_str().into();
+            let outcome = Delivered::Accepted { message };
+            Stimulus::Receipt(Receipt { delivery, outcome })
+        }));
+    }
+
+    fn effects(&mut self, _: Time, effects: &mut Vec<Effect>) {
+        for effect in effects.iter() {
+            if let Effect::StartRun(start) = effect {
+                let is_new = self.known.insert(start.session_key.clone());
+                if is_new && self.by_plugin {
+                    self.within.insert(start.session_key.clone());
+                }
+                self.runs
+                    .insert(start.run.clone(), start.session_key.clone());
+            }
+        }
+        let (runs, within, kept) = (&self.runs, &self.within, &mut self.kept);
+        effects.retain(|effect| {
+            let Effect::Deliver(deliver) = effect else {
+                return true;
+            };
+            let session = run_of(deliver.key.as_ref()).and_then(|run| runs.get(&run));
+            let stays = session.is_some_and(|session| within.contains(session));
+            if stays {
+                kept.push(deliver.delivery.clone());
+            }
+            !stays
+        });
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn gateways() -> Vec<Broken> {
             id: "completion-to-last-route",
             rule: "isolation.conversations",
             report: Some("MD-001"),
-            summary: "A completion goes to where the requester's session last spoke with a person.",
+            summary: "A completion goes to where the requester's session last spoke with a person (H-6).",
             build: deciding::<CompletionToLastRoute>,
         },
         Broken {
@@ -27,7 +27,7 @@ pub(super) fn gateways() -> Vec<Broken> {
             rule: "relay.origin",
             report: Some("MD-003"),
             summary: "The address of a completion has the conversation of the origin, and the \
-                      channel and the account of the last route.",
+                      channel and the account of the last route (H-1).",
             build: deciding::<MergedAddress>,
         },
         Broken {

@@ -70,7 +70,7 @@ fn ways() -> Vec<Broken> {
             id: "steers-into-any-run",
             rule: "relay.busy-requester",
             report: None,
-            summary: "A completion is steered into whatever its requester is at.",
+            summary: "A completion is steered into whatever its requester is at (H-17).",
             build: deciding::<SteersIntoAnyRun>,
         },
         Broken {

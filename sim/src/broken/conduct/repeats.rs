@@ -32,7 +32,7 @@ pub(super) fn gateways() -> Vec<Broken> {
             rule: "relay.once",
             report: None,
             summary: "What may have been delivered is repeated as if it had not, also where the \
-                      channel knows no keys.",
+                      channel knows no keys (W-17).",
             build: deciding::<RepeatsUnmarked>,
         },
         Broken {

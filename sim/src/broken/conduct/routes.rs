@@ -57,6 +57,14 @@ pub(super) fn gateways() -> Vec<Broken> {
             summary: "What nobody asked for goes to where the session last spoke.",
             build: deciding::<HeartbeatFollowsTheChat>,
         },
+        Broken {
+            id: "heartbeat-by-the-default-account",
+            rule: "routing.proactive",
+            report: None,
+            summary: "What nobody asked for goes out by the default account, whichever is \
+                      configured (H-14).",
+            build: deciding::<HeartbeatByTheDefaultAccount>,
+        },
     ]
 }
 
@@ -137,6 +145,22 @@ impl Decisions for HeartbeatFollowsTheChat {
         match output.cause {
             Cause::Internal(_) => output.last_route.cloned(),
             Cause::Message | Cause::Session | Cause::Plugin => Right.output_to(output),
+        }
+    }
+}
+
+#[derive(Default)]
+struct HeartbeatByTheDefaultAccount;
+
+impl Decisions for HeartbeatByTheDefaultAccount {
+    fn output_to(&self, output: &Output<'_>) -> Option<Address> {
+        let right = Right.output_to(output)?;
+        match output.cause {
+            Cause::Internal(_) => Some(Address {
+                account: "default".into(),
+                ..right
+            }),
+            Cause::Message | Cause::Session | Cause::Plugin => Some(right),
         }
     }
 }

@@ -30,7 +30,7 @@ fn who() -> Vec<Broken> {
             id: "tells-whoever-is-active",
             rule: "relay.requester",
             report: Some("CL-055"),
-            summary: "The end of a child is told to the session in which a person wrote last.",
+            summary: "The end of a child is told to the session in which a person wrote last (H-7).",
             build: relaying::<TellsActive>,
         },
         Broken {
@@ -45,7 +45,7 @@ fn who() -> Vec<Broken> {
             rule: "relay.audience",
             report: Some("CL-045"),
             summary: "What a child ends with is posted in the conversation, and its parent never \
-                      hears of it.",
+                      hears of it (H-5).",
             build: relaying::<PostsStraight>,
         },
         Broken {
@@ -53,7 +53,7 @@ fn who() -> Vec<Broken> {
             rule: "relay.audience",
             report: Some("DD-005"),
             summary: "What a child ends with is posted in the conversation, and its parent is told \
-                      and speaks there too.",
+                      and speaks there too (H-9).",
             build: relaying::<BothSpeak>,
         },
         Broken {
@@ -80,7 +80,7 @@ fn places() -> Vec<Broken> {
             id: "children-speak-inline",
             rule: "relay.audience",
             report: None,
-            summary: "Whatever a child says goes to the conversation that its parent was asked from.",
+            summary: "Whatever a child says goes to the conversation that its parent was asked from (H-12).",
             build: deciding::<SpeakInline>,
         },
     ]
@@ -114,7 +114,7 @@ fn what() -> Vec<Broken> {
             id: "enters-the-new-incarnation",
             rule: "relay.reset-requester",
             report: Some("SI-014"),
-            summary: "What was asked for before a reset is told to whoever has the key since.",
+            summary: "What was asked for before a reset is told to whoever has the key since (H-8).",
             build: deciding::<EntersNew>,
         },
         Broken {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::id::ChannelId;
 use crate::projection::by_conversation;
-use crate::scenario::{Scenario, Verb};
+use crate::scenario::{Action, Scenario, SendTo, SessionRef, Verb};
 use crate::trace::{Rest, Trace, What, World};
 use crate::verdict::{Breach, Verdict};
 
@@ -49,11 +49,55 @@ pub(super) fn renamed(scenario: &Scenario) -> Option<Scenario> {
 }
 
 fn rename_verb(verb: &mut Verb, known: &BTreeSet<String>) {
+    if let Some(Some(script)) = verb.script_mut() {
+        rename_script(script, known);
+    }
     match verb {
         Verb::Configures(config) => rename_config(config, known),
+        Verb::Runs { key, .. } => {
+            if let Some(renamed) = renamed_key(key.as_str(), known) {
+                *key = renamed.into();
+            }
+        }
+        Verb::Beats { session, .. }
+        | Verb::Admin {
+            session: Some(session),
+            ..
+        }
+        | Verb::Compacts(session) => rename_session(session, known),
         Verb::AtOnce(verbs) => verbs.iter_mut().for_each(|verb| rename_verb(verb, known)),
         _ => (),
     }
+}
+
+fn rename_script(script: &mut [Action], known: &BTreeSet<String>) {
+    for action in script {
+        if let Action::Send(send) = action
+            && let SendTo::Session(session) = &mut send.to
+        {
+            rename_session(session, known);
+        }
+        for script in action
+            .scripts_mut()
+            .filter_map(|(_, script)| script.as_mut())
+        {
+            rename_script(script, known);
+        }
+    }
+}
+
+fn rename_session(session: &mut SessionRef, known: &BTreeSet<String>) {
+    if let Some(renamed) = renamed_key(&session.0, known) {
+        session.0 = renamed;
+    }
+}
+
+/// A session key in which a channel is named, with its new name: `agent:main:telegram:group:garden`.
+fn renamed_key(key: &str, known: &BTreeSet<String>) -> Option<String> {
+    let (agent, rest) = key.strip_prefix("agent:")?.split_once(':')?;
+    let (channel, rest) = rest.split_once(':')?;
+    let renamed = || format!("agent:{agent}:{}:{rest}", new_name(channel));
+    known.contains(channel).then(renamed)
 }
 
 fn rename_config(config: &mut Value, known: &BTreeSet<String>) {

@@ -108,6 +108,23 @@ fn scenario(steps: Value) -> Scenario {
 }
 
 #[test]
+fn a_channel_in_a_session_key_is_renamed_too() {
+    let key = |name: &str| format!("agent:main:{name}:group:garden");
+    let send = |name: &str| json!([{"send": {"as": "s1", "to": key(name), "text": "look"}}]);
+    let steps = |name: &str| {
+        json!([
+            {"says": "alice", "text": "hi", "agent": send(name)},
+            {"runs": key(name), "text": "note it"},
+            {"beats": key(name), "text": "anything?"},
+            {"runs": "agent:main:chat", "text": "a session of that name"},
+            {"runs": "agent:main:other:group:garden", "text": "no channel of ours"},
+        ])
+    };
+    let renamed = nameless::renamed(&scenario(steps("chat"))).unwrap();
+    assert_eq!(renamed.steps, scenario(steps("x-chat")).steps);
+}
+
+#[test]
 fn every_channel_is_renamed_wherever_it_is_named() {
     let renamed = nameless::renamed(&scenario(json!([{"says": "alice", "text": "hi"}]))).unwrap();
     assert_eq!(renamed.people["alice"].channel.as_str(), "x-chat");

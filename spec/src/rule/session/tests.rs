@@ -113,6 +113,25 @@ fn a_direct_conversation_has_the_session_its_scope_says() {
         "run b for chat/bob is in session agent:main:main, as run a for chat/alice was",
     );
     begun(json!({})).says_nothing("session.dm-scope");
+    // A third is compared with whoever is in its session, not with the last one only.
+    let three = |key: &str| {
+        let mut tale = two("per-peer", "agent:main:bob");
+        tale.says("chat", "carol", "m3").turn("c", key, Fresh, "m3");
+        tale
+    };
+    three("agent:main:carol").keeps("session.dm-scope");
+    three("agent:main:bob").breaks(
+        "session.dm-scope",
+        "run c for chat/carol is in session agent:main:bob, as run b for chat/bob was",
+    );
+    let mut again = three("agent:main:carol");
+    again
+        .says("chat", "bob", "m4")
+        .turn("d", "agent:main:robert", Fresh, "m4");
+    again.breaks(
+        "session.dm-scope",
+        "run d for chat/bob is in session agent:main:robert, and run b for chat/bob was in session agent:main:bob",
+    );
 }
 
 #[test]
