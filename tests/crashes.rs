@@ -1,6 +1,6 @@
 //! Every story with a crash at every point: the reference breaks nothing, wherever it dies. What
 //! `moorline replay --every-crash` does besides, a second crash in each recovery, takes too long for
-//! a test of every story, and is done here for one in thirty.
+//! a test of every story, and is done here for one in sixty.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use moorline::fixtures::{self, Named};
 use moorline::gate::Gate;
 
 /// Every so many are played with two crashes.
-const TWICE: usize = 30;
+const TWICE: usize = 60;
 
 fn main() {
     let arguments = Arguments::from_args();

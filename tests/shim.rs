@@ -46,7 +46,10 @@ fn keeps_what_it_says(interpreter: &str, file: &str) {
             .filter(|id| !kept_so.contains(id) && !of_the_disk.contains(id))
             .collect();
         let known: BTreeSet<&str> = UNWITNESSED.iter().map(|&(id, _)| id).collect();
-        assert_eq!(open, known, "never put to the test where the disk is {disk}");
+        assert_eq!(
+            open, known,
+            "never put to the test where the disk is {disk}"
+        );
         kept.extend(kept_so);
     }
     assert_eq!(kept.len() + UNWITNESSED.len(), rule::all().len());
