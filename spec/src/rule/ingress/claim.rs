@@ -58,13 +58,11 @@ impl Checker for Released {
             What::Stimulus(Stimulus::Inbound(_)) => self.on_inbound(entry, facts),
             What::Effect(Effect::StartRun(start)) => self.on_given(&start.run, facts, sink),
             What::Effect(Effect::SteerRun(steer)) => self.on_given(&steer.run, facts, sink),
-            What::Stimulus(Stimulus::RunStarted(started)) => {
-                if started.outcome == Start::Refused {
-                    if self.refused.0 != entry.at {
-                        self.refused = (entry.at, Vec::new());
-                    }
-                    self.refused.1.push(started.run.clone());
+            What::Stimulus(Stimulus::RunStarted(started)) if started.outcome == Start::Refused => {
+                if self.refused.0 != entry.at {
+                    self.refused = (entry.at, Vec::new());
                 }
+                self.refused.1.push(started.run.clone());
             }
             // It was given up where a later life could not know whether a run had started.
             What::Effect(Effect::Deliver(_)) if 1 < facts.lives => {
