@@ -85,14 +85,22 @@ fn a_fixture_that_holds_conforms() {
 fn the_report_is_data_too() {
     let path = directory("data", &[("isolation/two.json", STORY)]);
     let (path, file) = (path.display().to_string(), path.join("report.out"));
-    moorline(&["run", &path, "--json", &file.display().to_string()]).code(0);
+    let json = format!("json={}", file.display());
+    moorline(&["run", &path, "--report", &json]).code(0);
     let written = fs::read_to_string(&file).expect("the report was written");
-    let printed = moorline(&["run", &path, "--json", "-"]).code(0);
+    let printed = moorline(&["run", &path, "--report", "json=-"]).code(0);
     for json in [written, text(&printed.get_output().stdout)] {
         let report: moorline::report::Report = serde_json::from_str(&json).expect("it reads back");
         assert_eq!((report.exit_code, report.fixtures.len()), (0, 1));
         assert_eq!(report.fixtures[0].fixture, "isolation/two");
     }
+}
+
+#[test]
+fn json_is_a_form_like_others() {
+    let output = moorline(&["run", "--json", "report.json"]).code(64);
+    let said = text(&output.get_output().stderr);
+    assert!(said.contains("`--report json=report.json`"), "{said}");
 }
 
 #[test]
@@ -318,7 +326,7 @@ fn a_part_of_the_fixtures_is_played_by_each_shard() {
     let path = directory("shards", &files.map(|name| (name, STORY)));
     let story = path.join("isolation").display().to_string();
     let played = |shard: &str| {
-        let output = moorline(&["run", &story, "--shard", shard, "--json", "-"]).success();
+        let output = moorline(&["run", &story, "--shard", shard, "--report", "json=-"]).success();
         let report: serde_json::Value =
             serde_json::from_slice(&output.get_output().stdout).unwrap();
         report["fixtures"].as_array().unwrap().len()
@@ -330,7 +338,7 @@ fn a_part_of_the_fixtures_is_played_by_each_shard() {
 #[test]
 fn the_report_is_the_same_however_many_play() {
     let run = |more: &[&str]| {
-        let arguments = [&["run", "isolation", "--json", "-"], more].concat();
+        let arguments = [&["run", "isolation", "--report", "json=-"], more].concat();
         let output = moorline(&arguments);
         let mut report: serde_json::Value =
             serde_json::from_slice(&output.get_output().stdout).expect("a report");

@@ -43,7 +43,7 @@ Examples:
   moorline run --gateway \"python3 gw/gateway.py\"   judge it, or another one of yours
   moorline smoke --gateway \"python3 gw/gateway.py\" what works already, and what to write next
   moorline run relay isolation                     two families only
-  moorline run my/fixtures --json report.json      your own fixtures; the report as data too
+  moorline run my/fixtures --report json=r.json    your own fixtures; the report as data too
   moorline run --report html=report.html           what went wrong, drawn on a page
   moorline check trace.jsonl                       judge a log that was recorded in production
   moorline replay relay/tells_the_dm               one story as a transcript, and its verdicts
@@ -153,10 +153,10 @@ struct RunArgs {
     what: Vec<String>,
     #[command(flatten)]
     gateway: GatewayArgs,
-    /// Write the report as JSON to a file, or with `-` in place of the text
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write it in another form too: json, junit, github, markdown, html, sarif or badge, such as
+    /// What it was called before there were other forms
+    #[arg(long = "json", value_name = "FILE", hide = true, value_parser = json_is_a_form)]
+    _json: Option<PathBuf>,
+    /// Write the report in a form for programs too: json, junit, github, markdown, html, sarif or badge, such as
     /// `junit=report.xml`; `-` is the standard output. May be given several times
     #[arg(long = "report", value_name = "FORM=FILE", value_parser = report_file)]
     reports: Vec<ReportFile>,
@@ -187,6 +187,13 @@ struct ReportFile {
     format: Format,
     /// `-` is the standard output.
     path: PathBuf,
+}
+
+/// One thing has one option; whoever knows another is told which.
+fn json_is_a_form(path: &str) -> Result<PathBuf, String> {
+    Err(format!(
+        "JSON is a form like others: `--report json={path}`"
+    ))
 }
 
 fn report_file(words: &str) -> Result<ReportFile, String> {
@@ -302,8 +309,11 @@ fn obey(command: Command) -> Exit {
         Command::Demo => demo::demo(&mut out),
         Command::Bench(what) => bench::bench(&mut out, &what),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Line::command(), "moorline", &mut out);
-            Ok(Exit::Conforms)
+            // Whoever reads the output may have enough of it, and the crate would panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Line::command(), "moorline", &mut script);
+            let written = out.write_all(&script);
+            written.map(|()| Exit::Conforms).map_err(Failure::Output)
         }
         Command::Man => {
             let page = clap_mangen::Man::new(Line::command());

@@ -66,12 +66,7 @@ pub(super) fn run(out: &mut impl Write, args: &RunArgs) -> Result<Exit, Failure>
         let failed = |error| Failure::File(path.clone(), error);
         fs::write(path, known.to_text(path)).map_err(failed)?;
     }
-    let json = args.json.iter().map(|path| ReportFile {
-        format: Format::Json,
-        path: path.clone(),
-    });
-    let files: Vec<ReportFile> = json.chain(args.reports.iter().cloned()).collect();
-    write_reports(out, &report, &files)?;
+    write_reports(out, &report, &args.reports)?;
     Ok(report.exit())
 }
 

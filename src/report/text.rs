@@ -62,14 +62,18 @@ pub fn write_report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     write_verdict(out, report)
 }
 
-/// The verdicts that a clock had a say in which nobody steers.
-fn write_clock(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let Some(scale) = report.gateway.real_clock else {
-        return Ok(());
-    };
+/// How exact a verdict is that depends on time, where nobody steers the clock.
+pub(super) fn give_or_take(rule: &RuleReport) -> Option<String> {
+    let exact = Span::ms(rule.tolerance_ms?);
+    Some(format!("give or take {exact}"))
+}
+
+/// The verdicts that a clock had a say in which nobody steers, as a sentence.
+pub(super) fn clock_sentence(report: &Report) -> Option<String> {
+    let scale = report.gateway.real_clock?;
     let timed = report.rules.iter().filter_map(|rule| {
-        let exact = Span::ms(rule.tolerance_ms?);
-        Some(format!("{} (give or take {exact})", rule.rule))
+        let exact = give_or_take(rule)?;
+        Some(format!("{} ({exact})", rule.rule))
     });
     let timed: Vec<String> = timed.collect();
     let which = match timed.is_empty() {
@@ -80,8 +84,14 @@ fn write_clock(out: &mut impl Write, report: &Report) -> io::Result<()> {
         1 => String::new(),
         scale => format!(", {scale} times as fast as real time"),
     };
-    let sentence = format!("the gateway's clock runs by itself{fast}; {which}.");
-    write_label(out, "note", UNSURE, &sentence)
+    Some(format!("the gateway's clock runs by itself{fast}; {which}"))
+}
+
+fn write_clock(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    match clock_sentence(report) {
+        Some(sentence) => write_label(out, "note", UNSURE, &format!("{sentence}.")),
+        None => Ok(()),
+    }
 }
 
 fn write_head(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -375,9 +385,10 @@ fn write_verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if unmet > 0 {
         parts.push(format!("{} unmet", count(unmet, "expectation")));
     }
-    if !report.stale.is_empty() {
-        let stale = count(report.stale.len(), "known failure");
-        parts.push(format!("{stale} that fails no more"));
+    match report.stale.len() {
+        0 => (),
+        1 => parts.push("1 known failure that fails no more".to_owned()),
+        stale => parts.push(format!("{stale} known failures that fail no more")),
     }
     if undriven > 0 {
         parts.push(format!(

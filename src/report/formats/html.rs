@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::text_of;
 use crate::report::Report;
+use crate::report::text::{clock_sentence, give_or_take};
 
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/style.css");
@@ -19,7 +20,13 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let texts: BTreeMap<&str, &str> = texts
         .map(|rule| (rule.rule.as_str(), text_of(&rule.rule)))
         .collect();
-    let data = json!({ "report": report, "texts": texts }).to_string();
+    let exact = report.rules.iter();
+    let exact: BTreeMap<&str, String> = exact
+        .filter_map(|rule| Some((rule.rule.as_str(), give_or_take(rule)?)))
+        .collect();
+    let clock = clock_sentence(report);
+    let data = json!({ "report": report, "texts": texts, "clock": clock, "exact": exact });
+    let data = data.to_string();
     // Inside a script nothing may look like its end; in JSON an escaped bracket is the same text.
     let data = data.replace('<', "\\u003c");
     let mut rest = PAGE;

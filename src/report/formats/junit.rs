@@ -7,8 +7,11 @@ use std::io::{self, Write};
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Finding, all_findings, text_of};
-use crate::report::text::stale_sentence;
+use crate::report::text::{clock_sentence, give_or_take, stale_sentence};
 use crate::report::{FixtureOutcome, FixtureReport, Report, RuleReport, Standing};
+
+/// Marks what depends on a clock that nobody steers, and the verdicts that do.
+const REAL_CLOCK: &str = "moorline.real-clock";
 
 /// Writes a report as JUnit XML.
 pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -40,6 +43,9 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
         let found = found.map_or(&[] as &[_], Vec::as_slice);
         let mut case = TestCase::new(rule.rule.as_str(), of_rule(rule, found));
         case.set_classname(format!("rules.{family}"));
+        if let Some(exact) = give_or_take(rule) {
+            case.add_property((REAL_CLOCK, exact.as_str()));
+        }
         suite(&mut suites, family, "rules").add_test_case(case);
     }
     for stale in &report.stale {
@@ -48,6 +54,11 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
         status.set_message(stale_sentence(stale));
         let case = TestCase::new(name.join(" in "), status);
         suite(&mut suites, "list", "known").add_test_case(case);
+    }
+    if let Some(clock) = clock_sentence(report) {
+        for suite in suites.values_mut() {
+            suite.add_property((REAL_CLOCK, clock.as_str()));
+        }
     }
     junit.add_test_suites(suites.into_values());
     let text = junit.to_string().map_err(io::Error::other)?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use moorline_spec::profile::Family;
 
 use super::{findings, text_of};
-use crate::report::text::stale_sentence;
+use crate::report::text::{clock_sentence, give_or_take, stale_sentence};
 use crate::report::{FixtureOutcome, Overall, Report, RuleReport, Standing};
 
 /// So many findings are told in full; the rest are counted.
@@ -27,6 +27,9 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
         "moorline {} judged it by the profile `{profile}`: {rules} rules, {fixtures} fixtures.\n",
         report.moorline
     )?;
+    if let Some(clock) = clock_sentence(report) {
+        writeln!(out, "⏱️ {}.\n", escaped(&first_large(&clock)))?;
+    }
     write_table(out, report)?;
     write_findings(out, report)?;
     for stale in &report.stale {
@@ -100,13 +103,23 @@ fn write_findings(out: &mut impl Write, report: &Report) -> io::Result<()> {
             writeln!(out, "> {}\n", text_of(&rule.rule))?;
         }
         writeln!(out, "* seen: {}", escaped(finding.seen))?;
-        writeln!(out, "* right would be: {}\n", escaped(finding.right))?;
+        writeln!(out, "* right would be: {}", escaped(finding.right))?;
+        if let Some(exact) = finding.rule.and_then(give_or_take) {
+            writeln!(out, "* ⏱️ by a clock that runs by itself: {exact}")?;
+        }
+        writeln!(out)?;
         writeln!(out, "```sh\n{}\n```\n</details>\n", finding.replay)?;
     }
     if FINDINGS_MAX < all {
         writeln!(out, "... and {} more.\n", all - FINDINGS_MAX)?;
     }
     Ok(())
+}
+
+fn first_large(sentence: &str) -> String {
+    let mut signs = sentence.chars();
+    let first = signs.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(signs).collect()
 }
 
 /// A text that comes from a gateway, so that nothing in it is taken for markup.

@@ -172,6 +172,61 @@ fn sarif_points_at_the_rule() {
     assert_eq!(run["results"][2]["ruleId"], "expectation");
 }
 
+/// The same report of a gateway whose clock nobody steers.
+fn written_by_a_real_clock(format: Format) -> String {
+    let mut report = report();
+    report.gateway.real_clock = Some(60);
+    for rule in &mut report.rules {
+        rule.tolerance_ms = (rule.rule == "relay.once").then_some(400);
+    }
+    let mut out = Vec::new();
+    format.write(&report, &mut out).expect("memory takes all");
+    String::from_utf8(out).expect("it is text")
+}
+
+#[test]
+fn a_verdict_by_a_real_clock_is_marked_in_every_form_for_people_and_servers() {
+    let sentence = "the gateway's clock runs by itself, 60 times as fast as real time; these verdicts \
+                    depend on time: relay.once (give or take 400ms)";
+    let markdown = written_by_a_real_clock(Format::Markdown);
+    let marks: Vec<&str> = markdown
+        .lines()
+        .filter(|line| line.contains("⏱️"))
+        .collect();
+    insta::assert_snapshot!(marks.join("\n"), @r"
+    ⏱️ The gateway's clock runs by itself, 60 times as fast as real time; these verdicts depend on time: relay.once (give or take 400ms).
+    * ⏱️ by a clock that runs by itself: give or take 400ms
+    ");
+    let text = written_by_a_real_clock(Format::Junit);
+    let read = quick_junit::Report::deserialize_from_str(&text).expect("it is JUnit");
+    for suite in &read.test_suites {
+        let of_rules = suite.name.as_str().starts_with("rules.");
+        let marked = suite.properties.iter().any(|one| one.value == *sentence);
+        assert_eq!(
+            marked,
+            of_rules || suite.name == *"known.list",
+            "{}",
+            suite.name.as_str()
+        );
+        for case in &suite.test_cases {
+            let exact = case.properties.iter().map(|one| one.value.as_str());
+            let exact: Vec<&str> = exact.collect();
+            let expected: &[&str] = match case.name.as_str() {
+                "relay.once" => &["give or take 400ms"],
+                _ => &[],
+            };
+            assert_eq!(exact, expected, "{}", case.name.as_str());
+        }
+    }
+    let page = written_by_a_real_clock(Format::Html);
+    assert!(page.contains(&format!("\"clock\":\"{sentence}\"")));
+    assert!(page.contains(r#""exact":{"relay.once":"give or take 400ms"}"#));
+    // Where the harness steers the clock nothing is marked.
+    assert!(!written(Format::Markdown).contains('⏱'));
+    assert!(!written(Format::Junit).contains("real-clock"));
+    assert!(written(Format::Html).contains(r#""clock":null"#));
+}
+
 #[test]
 fn a_badge_counts() {
     let badge: serde_json::Value = serde_json::from_str(&written(Format::Badge)).unwrap();

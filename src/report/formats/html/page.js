@@ -1,6 +1,6 @@
 "use strict";
 
-const { report, texts } = JSON.parse(document.getElementById("data").textContent);
+const { report, texts, clock: clockWords, exact } = JSON.parse(document.getElementById("data").textContent);
 const SVG = "http://www.w3.org/2000/svg";
 const ROW = 26;
 const LANE = 150;
@@ -106,6 +106,7 @@ function article(finding, number) {
   if (title) body.append(make("p", { class: "faint" }, title));
   body.append(make("p", { class: "seen" }, make("b", {}, "Seen: "), ...withMarkers(finding.seen ?? "")));
   if (finding.right) body.append(make("p", { class: "right" }, make("b", {}, "Right would be: "), ...withMarkers(finding.right)));
+  if (exact[finding.rule]) body.append(make("p", { class: "faint" }, `By a clock that runs by itself: ${exact[finding.rule]}`));
   if (finding.known) body.append(make("p", { class: "faint" }, `Known: ${finding.known}`));
   body.append(make("code", { class: "replay" }, finding.replay));
   const steps = finding.of?.steps ?? [];
@@ -270,8 +271,9 @@ function matrix() {
   for (const rule of report.rules) families.set(rule.family, [...(families.get(rule.family) ?? []), rule]);
   for (const [family, rules] of families) {
     const cells = rules.map((rule) => {
-      const words = `${rule.rule}: ${STANDINGS[rule.standing]}`;
-      return make("a", { class: `cell ${rule.standing}`, href: `#rule-${rule.rule}`, title: words, "aria-label": words }, rule.rule);
+      const timed = exact[rule.rule];
+      const words = `${rule.rule}: ${STANDINGS[rule.standing]}${timed ? `, by a clock that runs by itself: ${timed}` : ""}`;
+      return make("a", { class: `cell ${rule.standing}${timed ? " timed" : ""}`, href: `#rule-${rule.rule}`, title: words, "aria-label": words }, rule.rule);
     });
     const kept = rules.filter((rule) => rule.standing === "pass").length;
     byId("matrix").append(make("tr", {},
@@ -282,8 +284,10 @@ function matrix() {
   for (const [standing, words] of Object.entries(STANDINGS)) {
     if (present.has(standing)) byId("legend").append(make("span", {}, make("i", { class: `cell ${standing}` }), words));
   }
+  if (Object.keys(exact).length > 0) byId("legend").append(make("span", {}, make("i", { class: "cell timed" }), "by a clock that runs by itself"));
   for (const rule of report.rules) {
-    byId("rules").append(make("dt", { id: `rule-${rule.rule}` }, rule.rule), make("dd", {}, texts[rule.rule] ?? ""));
+    const timed = exact[rule.rule] ? make("span", { class: "faint" }, ` (${exact[rule.rule]})`) : "";
+    byId("rules").append(make("dt", { id: `rule-${rule.rule}` }, rule.rule, timed), make("dd", {}, texts[rule.rule] ?? ""));
   }
 }
 
@@ -331,6 +335,7 @@ byId("verdict").textContent = report.verdict.replaceAll("_", " ");
 byId("verdict").classList.add(report.verdict);
 byId("gateway").textContent = report.gateway.name;
 byId("about").textContent = `moorline ${report.moorline}, profile ${report.profile}: ${report.rules.length} rules, ${report.fixtures.length} fixtures, ${report.seconds.toFixed(1)} s`;
+byId("clock").textContent = clockWords ? `Note: ${clockWords}.` : "";
 matrix();
 if (articles.length > 0) {
   byId("findings").append(make("h2", {}, articles.length === 1 ? "1 finding" : `${articles.length} findings`), ...articles);
