@@ -97,6 +97,21 @@ fn the_report_is_data_too() {
 }
 
 #[test]
+fn a_shipped_profile_is_a_file_to_begin_with() {
+    let directory = directory("profile", &[("mine.json", "")]);
+    let file = directory.join("mine.json");
+    let shown = moorline(&["profile", "show", "openclaw-2026.9.6", "--json"]).code(0);
+    fs::write(&file, &shown.get_output().stdout).expect("it can be written");
+    let check = |file: &Path| {
+        let checked = moorline(&["profile", "check", &file.display().to_string()]).code(0);
+        text(&checked.get_output().stdout)
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shipped = root.join("spec/profiles/openclaw-2026.9.6.json");
+    assert_eq!(check(&file), check(&shipped));
+}
+
+#[test]
 fn json_is_a_form_like_others() {
     let output = moorline(&["run", "--json", "report.json"]).code(64);
     let said = text(&output.get_output().stderr);

@@ -112,6 +112,24 @@ class Parts(unittest.TestCase):
             state.replace("all", [1])
             self.assertEqual((state.load("all"), state.load("none", 7), list(state.read("none"))), ([1], 7, []))
 
+    def test_a_life_on_the_disk_of_the_harness_has_names_of_its_own(self):
+        class Kept(Gateway):
+            hello = {"name": "kept", "disk": "harness"}
+
+            def on_open(self, frame):
+                self.found = frame["disk"]
+
+        def life(*disk):
+            frame = opened(disk=list(disk))["open"]
+            gateway = Kept(frame)
+            record, = (effect["persist"]["record"] for effect in gateway.handle(0, [{"open": frame}])["effects"])
+            return record, gateway.ids.new("run"), gateway.found
+        mark, first, found = life()
+        self.assertEqual((first, found), ("run-1.1", []))
+        # A torn record is there once, and gone in the life after that.
+        self.assertEqual(life(mark, "whole", "to")[1:], ("run-2.1", ["whole", "to"]))
+        self.assertEqual(life(mark, "whole", mark)[1:], ("run-3.1", ["whole"]))
+
     def test_texts(self):
         self.assertEqual(markers("a ⟦m1⟧⟦m2⟧ ⟦m1⟧"), ["⟦m1⟧", "⟦m2⟧"])
         self.assertEqual(without_markers("/new ⟦m1⟧ now"), "/new now")

@@ -19,6 +19,7 @@ import { join } from "node:path";
 
 const WIRE = 1;
 const LINE_MAX = 1024 * 1024;
+const LIFE = "a life began";
 
 /** A stimulus or method that the gateway does not know; its name. Rules that need it are inapplicable then. */
 export class Unsupported extends Error {}
@@ -291,9 +292,12 @@ export class Gateway {
   constructor(frame) {
     this.clock = new Clock(frame.now);
     this.state = this.constructor.hello.disk === "own" ? new StateDir(frame.state_dir) : null;
-    // Where the harness holds the disk, each record is a sign of life enough.
-    this.ids = new Ids(this.state ? this.state.life : (frame.disk ?? []).length + 1);
+    // Where the harness holds the disk, each life leaves a mark of its own there, which the gateway never sees.
+    const records = frame.disk ?? [];
+    frame.disk = records.filter((record) => record !== LIFE);
+    this.ids = new Ids(this.state ? this.state.life : records.length - frame.disk.length + 1);
     this.effects = new Effects(this.ids);
+    if (this.constructor.hello.disk === "harness") this.effects.persist(LIFE);
   }
 
   get now() {

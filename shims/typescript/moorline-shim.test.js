@@ -5,7 +5,7 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Clock, keepMarkers, lengthOfTime, markers, pieces, quote, StateDir, withoutMarkers } from "./moorline-shim.js";
+import { Clock, Gateway, keepMarkers, lengthOfTime, markers, pieces, quote, StateDir, withoutMarkers } from "./moorline-shim.js";
 
 const place = mkdtempSync(join(tmpdir(), "moorline-shim-"));
 after(() => rmSync(place, { recursive: true }));
@@ -99,4 +99,23 @@ test("texts", () => {
   assert.deepEqual(pieces("a😀b", { max: 2, unit: "utf16" }), ["a", "😀", "b"]);
   assert.deepEqual(pieces("éab", { max: 3, unit: "bytes" }), ["éa", "b"]);
   assert.deepEqual(["1h30m", "0.5s", "soon", "", "5"].map(lengthOfTime), [5_400_000, 500, null, null, null]);
+});
+
+test("a life on the disk of the harness has names of its own", async () => {
+  class Kept extends Gateway {
+    static hello = { name: "kept", disk: "harness" };
+    on_open(frame) { this.found = frame.disk; }
+  }
+  const life = async (...disk) => {
+    const frame = { ...OPEN.open, disk };
+    const gateway = new Kept(frame);
+    const { effects } = await gateway.handle(0, [{ open: frame }]);
+    return { records: effects.map((effect) => effect.persist.record), run: gateway.ids.new("run"), found: gateway.found };
+  };
+  const { records: [mark, ...more], run, found } = await life();
+  assert.deepEqual([more, run, found], [[], "run-1.1", []]);
+  // A torn record is there once, and gone in the life after that.
+  const second = await life(mark, "whole", "to");
+  assert.deepEqual([second.run, second.found], ["run-2.1", ["whole", "to"]]);
+  assert.equal((await life(mark, "whole", mark)).run, "run-3.1");
 });

@@ -1,6 +1,6 @@
 //! `moorline profile`: what an implementation promises, told dial by dial.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -23,6 +23,9 @@ pub(super) enum ProfileCommand {
         /// A shipped profile, or a file
         #[arg(default_value = "target")]
         profile: String,
+        /// As the file that it is, to begin one of your own with
+        #[arg(long)]
+        json: bool,
     },
     /// Say whether a file is a profile, and where it isn't
     Check {
@@ -38,9 +41,14 @@ pub(super) fn profile(out: &mut impl Write, what: &ProfileCommand) -> Result<Exi
                 writeln!(out, "{}", profile.name)?;
             }
         }
-        ProfileCommand::Show { profile } => {
+        ProfileCommand::Show { profile, json } => {
             let profile = choose::profile(Some(profile))?.unwrap_or_else(Profile::target);
-            show(out, &profile)?;
+            if *json {
+                serde_json::to_writer_pretty(&mut *out, &profile).map_err(io::Error::from)?;
+                writeln!(out)?;
+            } else {
+                show(out, &profile)?;
+            }
         }
         ProfileCommand::Check { file } => {
             let profile = choose::profile_in(file)?;

@@ -23,9 +23,9 @@ class Records:
         if changed:
             # A failure is reported before it is written down that it was: it may be told twice, and is never lost.
             asked = [item for effect in self.effects.take() for item in effect.items()]
-            failures = [(kind, content) for kind, content in asked if kind == "report" and "failed" in content]
+            before = [(kind, content) for kind, content in asked if kind == "persist" or kind == "report" and "failed" in content]
             record = ("persist", {"record": json.dumps({"ours": changed}, ensure_ascii=False)})
-            for kind, content in [*failures, record, *(effect for effect in asked if effect not in failures)]:
+            for kind, content in [*before, record, *(effect for effect in asked if effect not in before)]:
                 self.effects.add(kind, **content)
         self.written = now
 

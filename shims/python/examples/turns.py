@@ -282,6 +282,8 @@ class Turns:
 
     def restore_turns(self, alive: set) -> None:
         """After a crash: what was at work is resumed once, or ends as lost."""
+        for run in sorted(alive - set(self.data["runs"])):  # It was undone, and may not have been told to stop.
+            self.effects.cancel_run(run)
         for run, turn in list(self.data["runs"].items()):
             if run in alive:
                 self.restore_alive(turn)

@@ -27,7 +27,7 @@ from typing import Any, Awaitable, Callable, Coroutine, Dict, Generator, Iterabl
 __all__ = ["Clock", "Effects", "Future", "Gateway", "Ids", "StateDir", "Timer", "Unsupported", "WireError", "caller",
            "keep_markers", "length_of_time", "log", "markers", "pieces", "quote", "serve", "without_markers"]
 
-WIRE, LINE_MAX = 1, 1024 * 1024
+WIRE, LINE_MAX, LIFE = 1, 1024 * 1024, "a life began"
 Json = Dict[str, Any]
 
 
@@ -301,9 +301,13 @@ class Gateway:
         self.clock = Clock(frame["now"])
         own_disk = self.hello.get("disk") == "own"
         self.state: Optional[StateDir] = StateDir(frame["state_dir"]) if own_disk else None
-        # Where the harness holds the disk, each record is a sign of life enough.
-        self.ids = Ids(self.state.life if self.state else len(frame.get("disk") or ()) + 1)
+        # Where the harness holds the disk, each life leaves a mark of its own there, which the gateway never sees.
+        records = frame.get("disk") or []
+        frame["disk"] = [record for record in records if record != LIFE]
+        self.ids = Ids(self.state.life if self.state else len(records) - len(frame["disk"]) + 1)
         self.effects = Effects(self.ids)
+        if self.hello.get("disk") == "harness":
+            self.effects.persist(LIFE)
 
     @property
     def now(self) -> int:

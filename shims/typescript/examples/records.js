@@ -28,10 +28,10 @@ export const Records = (Base) => class extends Base {
     if (!Object.keys(changed).length) return;
     // A failure is reported before it is written down that it was: it may be told twice, and is never lost.
     const asked = this.effects.take().flatMap(Object.entries);
-    const isFailure = ([kind, content]) => kind === "report" && Boolean(content.failed);
+    const isBefore = ([kind, content]) => kind === "persist" || (kind === "report" && Boolean(content.failed));
     const record = ["persist", { record: JSON.stringify({ ours: changed }) }];
-    const others = asked.filter((effect) => !isFailure(effect));
-    for (const [kind, content] of [...asked.filter(isFailure), record, ...others]) this.effects.add(kind, content);
+    const others = asked.filter((effect) => !isBefore(effect));
+    for (const [kind, content] of [...asked.filter(isBefore), record, ...others]) this.effects.add(kind, content);
   }
 
   /** A list is one entry of its table. */

@@ -297,6 +297,8 @@ export const Turns = (Base) => class extends Base {
 
   /** After a crash: what was at work is resumed once, or ends as lost. */
   restoreTurns(alive) {
+    // What was undone may not have been told to stop.
+    for (const run of alive) if (!this.data.runs[run]) this.effects.cancelRun(run);
     for (const turn of this.runs()) {
       if (alive.has(turn.run)) {
         this.restoreAlive(turn);
