@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use moorline_sim::channel;
 use moorline_spec::effect::Effect;
+use moorline_spec::profile::Profile;
 use moorline_spec::rule::Rule;
 use moorline_spec::scenario::{Crash, Fixture, RunsAfterCrash, Scenario, Step, Verb, When};
 use moorline_spec::stimulus::Stimulus;
@@ -13,7 +14,7 @@ use moorline_spec::time::Span;
 use moorline_spec::trace::{Entry, Rest, Trace, What, World};
 use moorline_spec::verdict::Verdict;
 
-use crate::gate::{Gate, Judgement, Outcome};
+use crate::gate::{Gate, Judgement};
 
 /// How many crashes a play has beside those of its story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,16 +104,20 @@ impl Crashes {
 
 /// Plays a story with every crash there can be. The error is why it says nothing of this gateway.
 pub fn every_crash(gate: &mut Gate, scenario: &Scenario, depth: Depth) -> Result<Crashes, String> {
-    let mut all = Every {
-        gate,
-        scenario,
-        crashes: Crashes::default(),
-    };
     // A crash that never falls: the effects of such a play are counted, and whoever cannot be
     // stopped between two of them says so.
     let never = Crash {
         effects: Some(usize::MAX),
         ..Crash::default()
+    };
+    let with_one = with(scenario, std::slice::from_ref(&never));
+    let profile = gate.profile_of(&with_one)?;
+    let mut all = Every {
+        gate,
+        profile,
+        scenario,
+        played: with_one,
+        crashes: Crashes::default(),
     };
     let plain = all.play(&[never])?;
     for (place, crash) in points(&plain.trace.entries, 0, 0..plain.trace.len()) {
@@ -123,7 +128,9 @@ pub fn every_crash(gate: &mut Gate, scenario: &Scenario, depth: Depth) -> Result
             };
             let played = all.die(place, &plain.trace, std::slice::from_ref(&crash))?;
             let any_lost = any_lost(&played.trace, &plain.trace);
-            if depth == Depth::Two {
+            // What was torn is lost for the next life, which recovers as if it had not been begun:
+            // dying in that has been played.
+            if depth == Depth::Two && place != Where::Torn {
                 all.die_again(&crash, &played.trace)?;
             }
             // Nothing ran: it is the same whether runs outlive it or not.
@@ -137,7 +144,10 @@ pub fn every_crash(gate: &mut Gate, scenario: &Scenario, depth: Depth) -> Result
 
 struct Every<'a> {
     gate: &'a mut Gate,
+    profile: Profile,
     scenario: &'a Scenario,
+    /// The story with the crashes that it was played with last.
+    played: Scenario,
     crashes: Crashes,
 }
 
@@ -147,7 +157,9 @@ impl Every<'_> {
         let Some((recovery, effects)) = recovery(trace, first) else {
             return Ok(());
         };
-        for (_, second) in points(&trace.entries, effects, recovery) {
+        // Who dies before it did anything leaves what it found: that recovery is this one again.
+        let points = points(&trace.entries, effects, recovery).into_iter();
+        for (_, second) in points.filter(|(place, _)| *place != Where::Before) {
             let second = Crash {
                 runs: first.runs,
                 ..second
@@ -163,7 +175,7 @@ impl Every<'_> {
         place: Where,
         before: &Trace,
         crashes: &[Crash],
-    ) -> Result<Box<Judgement>, String> {
+    ) -> Result<Judgement, String> {
         let played = self.play(crashes)?;
         let broken = broken(&played);
         let count = self.crashes.counts.entry(place).or_default();
@@ -189,11 +201,10 @@ impl Every<'_> {
         Ok(played)
     }
 
-    fn play(&mut self, crashes: &[Crash]) -> Result<Box<Judgement>, String> {
-        match self.gate.play_once(&with(self.scenario, crashes)) {
-            Outcome::Played(judgement) => Ok(judgement),
-            Outcome::Inapplicable(why) => Err(why),
-        }
+    fn play(&mut self, crashes: &[Crash]) -> Result<Judgement, String> {
+        self.played.steps.truncate(self.scenario.steps.len());
+        self.played.steps.extend(crashes.iter().map(step));
+        self.gate.play_once(&self.played, &self.profile)
     }
 
     /// The story of one play, without what the story expects when nobody dies.
@@ -215,11 +226,15 @@ impl Every<'_> {
 /// The story with further crashes. Their steps stand at its end; they fall where they belong.
 fn with(scenario: &Scenario, crashes: &[Crash]) -> Scenario {
     let mut scenario = scenario.clone();
-    scenario.steps.extend(crashes.iter().map(|crash| Step {
+    scenario.steps.extend(crashes.iter().map(step));
+    scenario
+}
+
+fn step(crash: &Crash) -> Step {
+    Step {
         when: When::After(Span::ZERO),
         verb: Verb::Crash(crash.clone()),
-    }));
-    scenario
+    }
 }
 
 /// The points at which a gateway may die in some entries of a trace, before which it had so many

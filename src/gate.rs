@@ -222,19 +222,24 @@ impl Gate {
         Outcome::Played(Box::new(judgement))
     }
 
-    /// Plays a scenario once, and has that one play judged: by the rules that one trace is enough
-    /// for, and not by what the fixture expects.
-    pub fn play_once(&mut self, scenario: &Scenario) -> Outcome {
-        let judged = self.profile_for(scenario).and_then(|profile| {
-            match self.cannot_play(scenario, &profile) {
-                Some(why) => Err(why),
-                None => self.judge(scenario, &profile),
-            }
-        });
-        match judged {
-            Ok(judgement) => Outcome::Played(Box::new(judgement)),
-            Err(why) => Outcome::Inapplicable(why),
+    /// The profile that a scenario is played under, and any other that has more crashes of the same
+    /// kind; or why it says nothing of this gateway.
+    pub fn profile_of(&self, scenario: &Scenario) -> Result<Profile, String> {
+        let profile = self.profile_for(scenario)?;
+        match self.cannot_play(scenario, &profile) {
+            Some(why) => Err(why),
+            None => Ok(profile),
         }
+    }
+
+    /// Plays a scenario once under its profile, and has that one play judged: by the rules that one
+    /// trace is enough for, and not by what the fixture expects. The error is why it says nothing.
+    pub fn play_once(
+        &mut self,
+        scenario: &Scenario,
+        profile: &Profile,
+    ) -> Result<Judgement, String> {
+        self.judge(scenario, profile)
     }
 
     /// The profile that this scenario is played under, or why it says nothing about this gateway.

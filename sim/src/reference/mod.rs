@@ -49,6 +49,7 @@ mod tools;
 mod touches;
 mod transcript;
 mod turns;
+mod waiting;
 mod wanted;
 
 #[cfg(test)]

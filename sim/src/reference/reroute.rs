@@ -12,22 +12,17 @@ impl Reference {
     /// A conversation is bound, bound to another session or bound no more. What waits moves at once,
     /// where it moves at all: what is written next comes after it.
     pub(super) fn changed_hands(&mut self, at: &Address) {
-        if self.state.runs.is_empty() || !self.decisions.of_bindings().moves_at_once() {
+        if self.state.waiting_at.is_empty() || !self.decisions.of_bindings().moves_at_once() {
             return;
         }
-        self.follow_all(|run| {
-            let origin = run.origin.as_ref();
-            origin.is_some_and(|origin| origin.address == *at)
-        });
+        for number in self.state.waiting_at.from(at, &self.state.runs) {
+            self.follow(number);
+        }
     }
 
     /// Other agents are configured for conversations.
     pub(super) fn routes_changed(&mut self) {
-        self.follow_all(|_| true);
-    }
-
-    fn follow_all(&mut self, are_meant: impl Fn(&Run) -> bool) {
-        let waits = |run: &&Run| run.state == Progress::Queued && are_meant(run);
+        let waits = |run: &&Run| run.state == Progress::Queued;
         let runs = self.state.runs.values().filter(waits);
         let waiting: Vec<u64> = runs.map(|run| run.number).collect();
         for number in waiting {

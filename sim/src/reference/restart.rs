@@ -159,6 +159,7 @@ impl Reference {
                     session.queue.push_back(number);
                 }
             }
+            self.note_waiting(number);
             return;
         }
         // A dead run keeps its place too, until it is known what becomes of it.
@@ -283,7 +284,10 @@ impl Reference {
         self.open_session(&key);
         if let Some(session) = self.state.sessions.get_mut(&key) {
             session.current = Some(next);
+            // It is worked on now, whenever it was asked for.
+            session.written_at = session.written_at.max(self.now);
         }
+        self.dirty(Dirty::Session(key));
         self.start(next);
     }
 

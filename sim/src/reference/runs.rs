@@ -33,11 +33,28 @@ impl Reference {
             self.begin(number);
             return number;
         }
+        let mut is_next = false;
         if let Some(session) = self.state.sessions.get_mut(&key) {
+            is_next = session.current.is_none() && session.queue.is_empty();
             session.queue.push_back(number);
         }
+        // What begins at once is not noted: most do.
+        if !is_next {
+            self.note_waiting(number);
+        }
         self.pump(&key);
+        if is_next {
+            self.note_waiting(number);
+        }
         number
+    }
+
+    /// Where a run waits for its turn, it can be found by where it came from.
+    pub(super) fn note_waiting(&mut self, number: u64) {
+        let run = self.state.runs.get(&number);
+        if let Some(run) = run.filter(|run| run.state == Progress::Queued) {
+            self.state.waiting_at.note(run, &self.state.runs);
+        }
     }
 
     /// Starts the next run of a session where none goes on.

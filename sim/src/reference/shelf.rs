@@ -27,8 +27,8 @@ impl<T: Clone> Shelf<T> {
         self.0.get(number).cloned()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn contains_key(&self, number: &u64) -> bool {

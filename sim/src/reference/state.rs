@@ -18,6 +18,7 @@ use super::given_up::GivenUp;
 use super::nested::Nesting;
 use super::shelf::Shelf;
 use super::transcript::Line;
+use super::waiting::WaitingAt;
 use crate::recent::Recent;
 
 /// A session: what its agent remembers, and who it belongs to.
@@ -470,6 +471,8 @@ pub(super) struct State {
     pub moved: FxHashMap<Address, Address>,
     /// Direct conversations.
     pub direct: FxHashSet<Address>,
+    /// Messages that wait, by where they came from.
+    pub waiting_at: WaitingAt,
     /// Sessions whose next run waits until fewer are at work.
     pub waiting: VecDeque<SessionKey>,
     pub runs_made: u64,

@@ -17,6 +17,8 @@ pub struct ArchiveFacts {
     pub own: Option<Span>,
     /// When its last run ended, if none has begun since.
     pub ended: Option<Time>,
+    /// Whether the gateway died over something that changes when it is archived.
+    pub unsure: bool,
 }
 
 impl Facts {
@@ -47,10 +49,10 @@ impl Facts {
                 self.archives.insert(key, ArchiveFacts { ended, ..child });
             }
             "sessions.patch" => {
-                let key = call
-                    .text("key")
-                    .and_then(|key| self.session_named(key))
-                    .cloned();
+                // What was given one is there, whether a run was seen of it or not.
+                let key = call.text("key");
+                let known = key.and_then(|key| self.session_named(key)).cloned();
+                let key = known.or_else(|| key.map(SessionKey::from));
                 let minutes = call.params.get("archiveAfterMinutes");
                 if let (Some(key), Some(minutes)) = (key, minutes) {
                     let own = minutes.as_u64().map(Span::mins);
@@ -66,6 +68,31 @@ impl Facts {
             }
             _ => (),
         }
+    }
+
+    /// The gateway died over calls: one may have given an archive time, another have begun a run.
+    pub(super) fn doubt_archives(&mut self) {
+        let life = self.lives;
+        let calls = self.calls.values();
+        let unanswered = calls.filter(|call| call.answer.is_none() && call.life == life);
+        let named = unanswered.filter_map(|call| {
+            let patched = call.params.get("archiveAfterMinutes").is_some();
+            let name = call.text("sessionKey").or_else(|| call.text("key"))?;
+            let known = self.session_named(name).cloned();
+            Some((known.unwrap_or_else(|| name.into()), patched))
+        });
+        let named: Vec<(SessionKey, bool)> = named.collect();
+        for (key, patched) in named {
+            if patched || self.archives.contains_key(&key) {
+                self.archives.entry(key).or_default().unsure = true;
+            }
+        }
+    }
+
+    /// Whether nobody outside can tell when a session is archived.
+    pub fn is_archived_somehow(&self, key: &SessionKey) -> bool {
+        let facts = self.archives.get(key);
+        facts.is_some_and(|facts| facts.unsure)
     }
 
     pub(super) fn note_archive_end(&mut self, run: &RunId) {

@@ -53,8 +53,8 @@ pub struct BindingFacts {
     pub around: Circumstances,
     /// What the configuration gave it.
     configured: Limits,
-    /// Touches of late, the first of which no crash can take.
-    recent: Vec<Time>,
+    /// Touches of late, not before and not after, the first of which no crash can take.
+    recent: Vec<(Time, Time)>,
 }
 
 impl BindingFacts {
@@ -113,19 +113,19 @@ impl BindingFacts {
             return;
         }
         self.touched.0 = from;
-        self.recent.push(from);
+        self.recent.push((from, to));
         while self
             .recent
             .get(1)
-            .is_some_and(|&next| next + TOUCHES_LOST <= to)
+            .is_some_and(|&(_, next)| next + TOUCHES_LOST <= to)
         {
             self.recent.remove(0);
         }
     }
 
     fn lose_touches(&mut self, at: Time) {
-        self.recent.retain(|&touch| touch + TOUCHES_LOST <= at);
-        let kept = self.recent.last().copied().unwrap_or(self.made.0);
+        self.recent.retain(|&(_, to)| to + TOUCHES_LOST <= at);
+        let kept = self.recent.last().map_or(self.made.0, |&(from, _)| from);
         self.touched.0 = kept.min(self.touched.0);
     }
 }

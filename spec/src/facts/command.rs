@@ -221,7 +221,8 @@ impl Facts {
     fn on_limit_command(&mut self, command: &BindingCommand, id: BindingId) {
         let now = self.now;
         let bound = &self.bindings[id];
-        let may_be_over = bound.earliest_lapse().is_some_and(|due| due <= now);
+        let lapses = bound.earliest_lapse().is_some_and(|due| due <= now);
+        let may_be_over = lapses || bound.unsure;
         let key = bound.key.clone();
         let (channel, account) = (bound.address.channel.clone(), bound.address.account.clone());
         let placement = self

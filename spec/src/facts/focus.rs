@@ -41,6 +41,9 @@ impl Facts {
 
     /// The session that a text names: its key, or the one label it was given.
     fn focus_target(&self, name: &str) -> Target {
+        if self.may_be_label(name) {
+            return Target::Unsure;
+        }
         let mut labelled = self.calls.values().filter(|call| {
             call.method == "sessions_spawn"
                 && call.is_accepted()

@@ -14,7 +14,7 @@ pub(super) struct Kin {
     parents: FxHashMap<SessionKey, SessionKey>,
     /// The children that were accepted under a label, and whether each stays after its run.
     labels: FxHashMap<Text, Vec<(SessionKey, bool)>>,
-    /// Labels of spawns that the gateway died over: whether they are taken nobody knows.
+    /// Labels of calls that the gateway died over: whether they are taken nobody knows.
     unsure: FxHashSet<Text>,
     /// The session that has an id.
     ids: FxHashMap<SessionId, SessionKey>,
@@ -92,15 +92,31 @@ impl Facts {
         }
     }
 
-    /// The gateway died before it answered: what it was to spawn may be there, under its label.
+    /// The gateway died before it answered: whom it was to spawn or to call so may have that label.
     pub(super) fn suppose_labels(&mut self) {
         let life = self.lives;
         let calls = self.calls.values();
         let unanswered = calls.filter(|call| call.answer.is_none() && call.life == life);
-        let spawns = unanswered.filter(|call| call.method == "sessions_spawn");
-        let labels = spawns.filter_map(|call| call.text("label"));
+        let gives =
+            |call: &&CallFacts| matches!(call.method.as_str(), "sessions_spawn" | "sessions.patch");
+        let labels = unanswered
+            .filter(gives)
+            .filter_map(|call| call.text("label"));
         let labels: Vec<Text> = labels.map(|label| Text::from(label.trim())).collect();
         self.kin.unsure.extend(labels);
+    }
+
+    /// The gateway died before it answered: a child that was at work may have been undone since.
+    pub(super) fn doubt_children(&mut self) {
+        let life = self.lives;
+        let calls = self.calls.values();
+        let unanswered = calls.filter(|call| call.answer.is_none() && call.life == life);
+        let spawns = unanswered.filter(|call| call.method == "sessions_spawn");
+        let runs = spawns.filter_map(|call| self.runs.get(call.run.as_ref()?));
+        let keys: Vec<usize> = runs.map(|run| run.session).collect();
+        for key in keys {
+            self.sessions[key].uncertain = true;
+        }
     }
 
     /// A session was given another label, or none.
@@ -210,7 +226,7 @@ impl Facts {
         }
         let key = SessionKey::from(name);
         if let Some(session) = self.sessions.get(&key) {
-            let stays = !session.deleted && !session.told_to_forget;
+            let stays = !session.deleted && !session.told_to_forget && !session.uncertain;
             return if stays && self.surely_stays(&key) {
                 Named::Session(key)
             } else {
@@ -243,8 +259,13 @@ impl Facts {
         made_to_stay || self.live_runs(key).next().is_some()
     }
 
+    /// Whether the gateway died over a call that was to give this label.
+    pub(super) fn may_be_label(&self, label: &str) -> bool {
+        self.kin.unsure.contains(label)
+    }
+
     fn labelled(&self, label: &str) -> Named {
-        if self.kin.unsure.contains(label) {
+        if self.may_be_label(label) {
             return Named::Unclear;
         }
         let known = self.kin.labels.get(label).map_or(&[][..], Vec::as_slice);

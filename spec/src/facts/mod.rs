@@ -328,6 +328,9 @@ impl Facts {
             Effect::SteerRun(steer) => self.on_steer_run(steer, entry),
             Effect::Deliver(deliver) => {
                 self.note_own_words(deliver, &entry.markers);
+                if 1 < self.lives {
+                    self.doubt_given_up(&entry.markers);
+                }
                 self.on_deliver(deliver, entry);
             }
             Effect::OpenThread(open) => self.on_open_thread(open),

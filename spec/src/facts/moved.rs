@@ -44,7 +44,8 @@ impl Facts {
             Some((Owner::Bound(key), _)) => Some(key.clone()),
             Some((Owner::Own, _)) | None => None,
         };
-        let home = self.home.get(from).filter(|_| bound.is_none()).cloned();
+        let sure = bound.is_none() && !self.is_focused_somehow(from);
+        let home = self.home.get(from).filter(|_| sure).cloned();
         if let Some(place) = self.places.get(from).copied() {
             self.places.entry(to.clone()).or_insert(place);
         }

@@ -224,7 +224,8 @@ impl Facts {
         }
         // It does so too where a crash took the answer, and the run that was to have it.
         let crashed = call.answer.is_none() && call.life != self.lives;
-        if crashed && call.method == "sessions_send" && call.session.as_ref() == Some(key) {
+        let asks = matches!(call.method.as_str(), "sessions_send" | "sessions_spawn");
+        if crashed && asks && call.session.as_ref() == Some(key) {
             return Role::Unknown;
         }
         match call.method.as_str() {

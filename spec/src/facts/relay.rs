@@ -453,6 +453,8 @@ impl Facts {
         self.suppose_stops();
         self.suppose_labels();
         self.suppose_bindings();
+        self.doubt_children();
+        self.doubt_archives();
         let life = self.lives;
         let waiting = self
             .calls
@@ -473,6 +475,9 @@ impl Facts {
             .filter(|id| !alive.contains(id))
             .collect();
         lost.sort();
+        if self.died.is_none() {
+            self.keep_unwritten();
+        }
         self.on_crash(&lost);
     }
 
@@ -489,6 +494,7 @@ impl Facts {
             let live = &mut self.sessions[run.session].live;
             live.retain(|live| live != id);
             self.on_bound_run_ended(id, false);
+            self.note_archive_end(id);
             let since = (self.index, self.now);
             match &run.role {
                 Role::Child(call) => self.owe_completion(id, call, Outcome::Lost, since),

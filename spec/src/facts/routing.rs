@@ -188,6 +188,8 @@ impl Facts {
     /// A message shows that a binding lives, or that it is over.
     fn follow_route(&mut self, id: BindingId, key: &SessionKey, arrived: Time, standing: Standing) {
         let (now, probing) = (self.now, !self.probes.is_empty());
+        // What arrived in an earlier life touched it then, and a crash may have taken that.
+        let certain = self.life_began <= arrived;
         let binding = &mut self.bindings[id];
         // What was known of it before the message.
         let due = binding.earliest_lapse();
@@ -206,7 +208,7 @@ impl Facts {
             if binding.touched.1 < arrived {
                 binding.note_touch(arrived, Touch::Message);
             }
-            binding.touch(arrived, now, true);
+            binding.touch(arrived, now, certain);
         }
         binding.stale_due = due.filter(|_| probing);
         if matches!(

@@ -54,6 +54,8 @@ pub struct Spoke {
     pub at: Address,
     /// Whether it had a turn since that nobody wrote for.
     pub moved_on: bool,
+    /// Whether somebody may have spoken with it elsewhere since, which nobody saw.
+    pub unsure: bool,
 }
 
 impl SessionFacts {
@@ -62,10 +64,15 @@ impl SessionFacts {
         match (&mut self.spoke, message) {
             (Some(spoke), None) => spoke.moved_on |= *role != Role::Unknown,
             (None, None) => (),
-            (Some(spoke), Some(at)) if spoke.at == *at => spoke.moved_on = false,
+            (Some(spoke), Some(at)) if spoke.at == *at => {
+                (spoke.moved_on, spoke.unsure) = (false, false);
+            }
             (spoke, Some(at)) => {
-                let (at, moved_on) = (at.clone(), false);
-                *spoke = Some(Spoke { at, moved_on });
+                *spoke = Some(Spoke {
+                    at: at.clone(),
+                    moved_on: false,
+                    unsure: false,
+                });
             }
         }
     }
@@ -203,6 +210,7 @@ impl Facts {
         if message.asks_fresh() && inbound.authorised {
             if let Some(key) = self.session_for(&inbound.at).cloned() {
                 self.tell_to_forget(key.as_str());
+                self.doubt_unbound(&inbound.at);
             } else {
                 self.unplaced_resets.push(inbound.at.clone());
             }
@@ -263,6 +271,20 @@ impl Facts {
         });
         if meanwhile {
             self.tell_to_forget(key.as_str());
+        }
+    }
+
+    /// Something was said to whatever is bound there, if anything is: it may have been said to the
+    /// conversation's own session.
+    fn doubt_unbound(&mut self, at: &Address) {
+        let unsure = self
+            .binding_at(at)
+            .is_some_and(|(_, binding)| binding.unsure);
+        if unsure
+            && let Some(own) = self.home.get(at).cloned()
+            && let Some(session) = self.sessions.get_mut(&own)
+        {
+            session.uncertain = true;
         }
     }
 
@@ -459,7 +481,11 @@ impl Facts {
             let lost = run.state == RunState::Lost || run.start_unknown || refused;
             run.memory != Memory::Continue && lost
         });
-        let uncertain = std::mem::take(&mut session.uncertain) || unsure;
+        let archived = self
+            .archives
+            .get(&run.key)
+            .is_some_and(|facts| facts.unsure);
+        let uncertain = std::mem::take(&mut session.uncertain) || unsure || archived;
         let before = SessionBefore {
             archive_due,
             ..session.as_before(uncertain)

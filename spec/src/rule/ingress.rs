@@ -77,6 +77,8 @@ struct Once {
     replaced: FxHashMap<RunId, RunId>,
     /// The runs that ended last, and when.
     ended: (Time, Vec<RunId>),
+    /// The messages that were steered in last, into which runs, and when.
+    taken: (Time, Vec<(Number, RunId)>),
     /// Runs that ended as the gateway died: the next life may not know of it.
     unheard: Vec<RunId>,
 }
@@ -103,6 +105,10 @@ impl Checker for Once {
                 self.note_others(messages, &start.run);
             }
             What::Stimulus(Stimulus::Steered(steered)) if steered.outcome == Steering::Taken => {
+                if self.taken.0 != entry.at {
+                    self.taken.0 = entry.at;
+                    self.taken.1.clear();
+                }
                 self.on_taken(&steered.steer, facts, sink);
             }
             What::Stimulus(Stimulus::RunEnded(ended)) => {
@@ -115,6 +121,14 @@ impl Checker for Once {
             What::World(World::Crashed { .. }) => {
                 if self.ended.0 == entry.at {
                     self.unheard.append(&mut self.ended.1);
+                }
+                // Nor may it know that a run took a message.
+                if self.taken.0 == entry.at {
+                    for (number, run) in self.taken.1.drain(..) {
+                        if let Some(runs) = self.given.get_mut(&number) {
+                            runs.retain(|other| *other != run);
+                        }
+                    }
                 }
                 // The next life may start what the last one has worked on.
                 if !self.given.is_empty() {
@@ -167,6 +181,8 @@ impl Once {
             && let Some(message) = facts.messages.get(marker)
         {
             self.gives((marker, message.number), &steer.run, None, facts, sink);
+            let taken = (message.number, steer.run.clone());
+            self.taken.1.push(taken);
         }
         let messages = steer.markers.iter().filter_map(|m| facts.messages.get(m));
         self.note_others(messages, &steer.run);

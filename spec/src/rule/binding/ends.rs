@@ -147,7 +147,9 @@ impl PlatformEnd {
         let Some((_, binding)) = facts.binding_at(at) else {
             return;
         };
-        let heard = Self::ends(binding, facts).is_some_and(|(_, _, ends)| ends);
+        // What an earlier life heard and took in, it may have died before it said.
+        let began = facts.life_began;
+        let heard = Self::ends(binding, facts).is_some_and(|(told, _, ends)| ends && began <= told);
         if heard && facts.said_bound.get(at) == Some(&binding.key) {
             let since = (facts.index(), facts.now());
             self.unsaid.entry(at.clone()).or_insert(since);

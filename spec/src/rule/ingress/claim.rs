@@ -9,7 +9,7 @@ use crate::effect::Effect;
 use crate::facts::{Facts, MessageFacts, RunState};
 use crate::id::{Marker, RunId};
 use crate::profile::Family;
-use crate::stimulus::Stimulus;
+use crate::stimulus::{Start, Stimulus};
 use crate::time::{Span, Time};
 use crate::trace::{Entry, Rest, What, World};
 
@@ -25,7 +25,9 @@ pub(super) fn rule() -> Rule {
         sees: &[
             Kind::Inbound,
             Kind::StartRun,
+            Kind::RunStarted,
             Kind::SteerRun,
+            Kind::Deliver,
             Kind::Crashed,
             Kind::Rest,
         ],
@@ -43,6 +45,10 @@ struct Released {
     again: BTreeMap<Number, (Marker, (usize, Time))>,
     /// The last run that was asked to take a message after the first.
     later: FxHashMap<Number, RunId>,
+    /// The runs that were refused last, and when.
+    refused: (Time, Vec<RunId>),
+    /// Those of which a later life may not know that.
+    unheard: Vec<RunId>,
     rested: bool,
 }
 
@@ -52,8 +58,25 @@ impl Checker for Released {
             What::Stimulus(Stimulus::Inbound(_)) => self.on_inbound(entry, facts),
             What::Effect(Effect::StartRun(start)) => self.on_given(&start.run, facts, sink),
             What::Effect(Effect::SteerRun(steer)) => self.on_given(&steer.run, facts, sink),
+            What::Stimulus(Stimulus::RunStarted(started)) if started.outcome == Start::Refused => {
+                if self.refused.0 != entry.at {
+                    self.refused = (entry.at, Vec::new());
+                }
+                self.refused.1.push(started.run.clone());
+            }
+            // It was given up where a later life could not know whether a run had started.
+            What::Effect(Effect::Deliver(_)) if 1 < facts.lives => {
+                for (_, message) in facts.messages_here() {
+                    if message.arrived.1 < facts.life_began {
+                        self.unheard.extend(message.runs.iter().cloned());
+                    }
+                }
+            }
             // What the gateway was told as it died it may never have heard.
             What::World(World::Crashed { .. }) => {
+                if self.refused.0 == entry.at {
+                    self.unheard.append(&mut self.refused.1);
+                }
                 self.again.retain(|_, (_, (_, at))| *at != entry.at);
             }
             What::World(World::Rest(rest)) => self.rested = *rest != Rest::OutOfWakes,
@@ -63,6 +86,7 @@ impl Checker for Released {
 
     fn forget(&mut self, facts: &Facts) {
         self.later.retain(|_, run| facts.runs.contains_key(run));
+        self.unheard.retain(|run| facts.runs.contains_key(run));
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
@@ -109,7 +133,8 @@ impl Released {
         let repeats = message.arrived.0 != facts.index();
         let later = self.later.get(&message.number);
         let untaken = later.is_none_or(|run| refused(run, facts)) && is_untaken(message, facts);
-        if repeats && message.wants_answer && !message.is_command() && untaken {
+        let heard = message.runs.iter().all(|run| !self.unheard.contains(run));
+        if repeats && heard && message.wants_answer && !message.is_command() && untaken {
             let since = (facts.index(), entry.at);
             self.again
                 .entry(message.number)

@@ -22,6 +22,8 @@ pub(super) struct Once {
 /// The attempts at one address.
 struct Attempt {
     to: Address,
+    text: Text,
+    key: Option<Text>,
     last: DeliveryId,
     /// The first of them that may have happened and nobody knows: when, and under which key.
     unknown: Option<(Time, Option<Text>)>,
@@ -31,9 +33,22 @@ impl Attempt {
     fn first(deliver: &Deliver) -> Self {
         Self {
             to: deliver.to.clone(),
+            text: deliver.text.clone(),
+            key: deliver.key.clone(),
             last: deliver.delivery.clone(),
             unknown: None,
         }
+    }
+
+    /// Whether a delivery is one of them. After a crash the words of a turn that nobody saw may be
+    /// quoted in the news of its failure, which is another text under another key.
+    fn is_of(&self, deliver: &Deliver, lives: u32) -> bool {
+        let same = lives < 2
+            || self.text == deliver.text
+            || self.key == deliver.key
+            || self.key.is_none()
+            || deliver.key.is_none();
+        self.to == deliver.to && same
     }
 }
 
@@ -100,7 +115,8 @@ impl Once {
         sink: &mut Sink,
     ) {
         let attempts = self.attempts.entry(marker.clone()).or_default();
-        let Some(attempt) = attempts.iter_mut().find(|a| a.to == deliver.to) else {
+        let lives = facts.lives;
+        let Some(attempt) = attempts.iter_mut().find(|a| a.is_of(deliver, lives)) else {
             return attempts.push(Attempt::first(deliver));
         };
         let before = facts.deliveries.get(&attempt.last);

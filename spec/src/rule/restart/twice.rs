@@ -227,9 +227,13 @@ impl NothingTwice {
         if completion.and_then(|completion| completion.settled.as_ref()) != posted {
             return None;
         }
+        // What a bound child says in its conversation tells its requester nothing.
+        let key = facts.runs.get(run).map(|run| &run.key);
+        let is_own = |at: &Address| key.is_some_and(|key| facts.was_bound(key, at));
         let mut deliveries = facts.deliveries.iter();
         let found = deliveries.find(|(_, delivery)| {
-            delivery.state == DeliveryState::Accepted
+            !is_own(&delivery.to)
+                && delivery.state == DeliveryState::Accepted
                 && delivery.known.is_some_and(|known| known < self.noted_at)
                 && self.failing < delivery.asked.0
                 && facts.told_in(&delivery.markers).contains(run)

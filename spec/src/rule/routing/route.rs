@@ -93,7 +93,8 @@ fn route<'f>(run: &RunFacts, facts: &'f Facts) -> Option<&'f Address> {
     }
     let spoke = facts.sessions[run.session].spoke.as_ref()?;
     let configured = facts.config.heartbeat_to(&run.agent).decided();
-    (spoke.moved_on && configured.is_none()).then_some(&spoke.at)
+    let sure = spoke.moved_on && !spoke.unsure;
+    (sure && configured.is_none()).then_some(&spoke.at)
 }
 
 impl RouteHygiene {
@@ -159,6 +160,7 @@ fn judge(deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
     }
     let configured = facts.config.heartbeat_to(&run.agent).decided();
     let spoke = facts.sessions[run.session].spoke.as_ref();
+    let unsure = spoke.is_some_and(|spoke| spoke.unsure);
     let route = spoke.map(|spoke| &spoke.at);
     let allowed = match (configured, facts.profile.dials.proactive_to) {
         (Some(configured), _) => Some(configured),
@@ -168,6 +170,7 @@ fn judge(deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
     let to = &deliver.to;
     match allowed {
         Some(allowed) if allowed == to => sink.witness(),
+        Some(_) if configured.is_none() && unsure => (),
         Some(allowed) => sink.fail(
             format!("run {id} of the clockwork speaks in {to}"),
             format!("nobody asked for it, so it goes to {allowed}"),

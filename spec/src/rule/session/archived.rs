@@ -54,6 +54,7 @@ impl Checker for Archived {
 
 fn on_turn(turn: &Turn<'_>, start: &StartRun, facts: &Facts, sink: &mut Sink) {
     let asked = turn.before.told_to_forget
+        || facts.is_archived_somehow(&start.session_key)
         || turn.message.is_some_and(|message| message.asks_fresh())
         || may_reset(turn, facts)
         || facts.is_maintained();
@@ -84,7 +85,7 @@ fn on_list(answer: &Answer, facts: &Facts, sink: &mut Sink) {
     let Some(rows) = answer.result.get("sessions").and_then(Value::as_array) else {
         return;
     };
-    for (key, archive) in &facts.archives {
+    for (key, archive) in facts.archives.iter().filter(|(_, archive)| !archive.unsure) {
         let row = |row: &Value| row.get("key").and_then(Value::as_str) == Some(key.as_str());
         let listed = rows.iter().any(row);
         let due = facts.archive_due(key);

@@ -93,7 +93,8 @@ fn on_list(answer: &Answer, facts: &Facts, sink: &mut Sink) {
     let known = facts.sessions.iter().filter(|(key, session)| {
         let sure = !session.deleted && !session.told_to_forget && !session.uncertain;
         // What was archived is another matter.
-        let archived = facts.archive_due(key).is_some_and(|due| due <= facts.now());
+        let archived = facts.archive_due(key).is_some_and(|due| due <= facts.now())
+            || facts.is_archived_somehow(key);
         sure && session.started_at.is_some() && !archived
     });
     for (key, session) in known.filter(|(key, _)| !listed.contains(key.as_str())) {

@@ -52,9 +52,14 @@ impl Checker for Slots {
                     self.on_child(id, &start.run, facts, sink);
                 }
             }
-            // Nobody knows what was accepted, and what waits anew.
+            // Nobody knows what was accepted, and what waits anew. A child that goes on holds its
+            // place until it is undone.
             What::World(World::Crashed { .. }) => {
-                self.pending.clear();
+                for (requester, pending) in std::mem::take(&mut self.pending) {
+                    for id in pending {
+                        self.children.push(&requester, &id);
+                    }
+                }
                 self.waiting.clear();
             }
             What::World(World::Rest(rest)) if *rest != Rest::OutOfWakes => {
