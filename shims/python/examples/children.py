@@ -220,6 +220,7 @@ class Children:
         turn = self.turn(spawn["key"], "child", spawn["task"], spawn["to"], debt=debt["name"], accepted=False, call=spawn["call"],
                          **{name: spawn[name] for name in ("overrides", "fork", "timeout")})
         debt["run"] = turn["run"]
+        self.data["queue"].insert(0, self.data["queue"].pop())  # Before whatever waits in its thread.
         if bound:
             self.bind(bound, spawn["key"], debt=debt["name"] if spawn["mode"] == "run" else None)
         self.start_turns()

@@ -230,6 +230,7 @@ export const Children = (Base) => class extends Base {
     const more = { debt: debt.name, accepted: false, call: spawn.call, overrides, fork, timeout };
     const turn = this.turn(key, "child", spawn.task, spawn.to, more);
     debt.run = turn.run;
+    this.data.queue.unshift(this.data.queue.pop()); // Before whatever waits in its thread.
     if (bound) this.bind(bound, key, null, mode === "run" ? debt.name : null);
     this.startTurns();
     if (this.data.queue.includes(turn)) this.accepted(turn); // It waits until fewer are at work, and is accepted already.

@@ -25,25 +25,28 @@ struct Attempt {
     text: Text,
     key: Option<Text>,
     last: DeliveryId,
+    /// In which life of the gateway the first was made.
+    life: u32,
     /// The first of them that may have happened and nobody knows: when, and under which key.
     unknown: Option<(Time, Option<Text>)>,
 }
 
 impl Attempt {
-    fn first(deliver: &Deliver) -> Self {
+    fn first(deliver: &Deliver, life: u32) -> Self {
         Self {
             to: deliver.to.clone(),
             text: deliver.text.clone(),
             key: deliver.key.clone(),
             last: deliver.delivery.clone(),
+            life,
             unknown: None,
         }
     }
 
     /// Whether a delivery is one of them. After a crash the words of a turn that nobody saw may be
     /// quoted in the news of its failure, which is another text under another key.
-    fn is_of(&self, deliver: &Deliver, lives: u32) -> bool {
-        let same = lives < 2
+    fn is_of(&self, deliver: &Deliver, life: u32) -> bool {
+        let same = self.life == life
             || self.text == deliver.text
             || self.key == deliver.key
             || self.key.is_none()
@@ -115,9 +118,9 @@ impl Once {
         sink: &mut Sink,
     ) {
         let attempts = self.attempts.entry(marker.clone()).or_default();
-        let lives = facts.lives;
-        let Some(attempt) = attempts.iter_mut().find(|a| a.is_of(deliver, lives)) else {
-            return attempts.push(Attempt::first(deliver));
+        let life = facts.lives;
+        let Some(attempt) = attempts.iter_mut().find(|a| a.is_of(deliver, life)) else {
+            return attempts.push(Attempt::first(deliver, life));
         };
         let before = facts.deliveries.get(&attempt.last);
         let state = before.map_or(DeliveryState::Untold, |before| before.state);

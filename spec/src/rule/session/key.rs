@@ -220,6 +220,7 @@ impl Canonical {
     fn is_bound(&self, at: &Address, key: &SessionKey, facts: &Facts) -> bool {
         self.focused.contains(&at.without_thread())
             || facts.has_been_bound(at)
+            || facts.opens_for_a_spawn(at)
             || facts.is_child_session(key)
     }
 
