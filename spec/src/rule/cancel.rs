@@ -115,11 +115,17 @@ impl Checker for ClosesBelow {
 impl ClosesBelow {
     fn on_stop(&mut self, stop: &Stop, facts: &Facts) {
         let since = (facts.index(), facts.now());
+        let reset = facts.call_here().map(|(_, call)| call);
+        let reset = reset.filter(|call| call.method == "sessions.reset");
         for key in stop.all() {
             self.sessions.insert(key.clone(), since);
             let by = format!("{} session {}", stop.by, stop.root);
             let stopped = Stopped { since, by };
-            for (run, _) in facts.live_runs(key) {
+            // What was asked for since is in the session as it is after the reset.
+            let anew = |asked: usize| reset.is_some_and(|call| call.made.0 < asked);
+            let live = facts.live_runs(key);
+            let live = live.filter(|(_, run)| *key != stop.root || !anew(run.asked.0));
+            for (run, _) in live {
                 self.open
                     .entry(run.clone())
                     .or_insert_with(|| stopped.clone());

@@ -66,6 +66,7 @@ impl Checker for SettlesBelow {
                 let BornAs::LastWords(run) = &born.what else {
                     return;
                 };
+                let run = facts.goes_on_in(run).unwrap_or(run);
                 let key = facts.runs.get(run).map(|run| &run.key);
                 if key.is_none_or(|key| !facts.was_bound(key, &deliver.to)) {
                     self.told_of(run, format!("delivery {}", deliver.delivery), facts, sink);
