@@ -68,7 +68,7 @@ fn shows(broken: &Broken, gate: &mut Gate, cut: &Cut) -> Result<(), String> {
 }
 
 /// What does not come back from its log, and why.
-const NOT_CUT: [(&str, &str); 13] = [
+const NOT_CUT: [(&str, &str); 12] = [
     (
         "channels-known-by-name",
         "a relation is between two plays, and a log is of one",
@@ -76,10 +76,6 @@ const NOT_CUT: [(&str, &str); 13] = [
     (
         "later-messages-overtake-a-steer",
         "the moment between two messages at one instant is lost",
-    ),
-    (
-        "a-stop-takes-what-waits",
-        "a command at the end of a story is told without what follows",
     ),
     (
         "sweeps-overlap",
