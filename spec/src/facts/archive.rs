@@ -72,10 +72,7 @@ impl Facts {
 
     /// The gateway died over calls: one may have given an archive time, another have begun a run.
     pub(super) fn doubt_archives(&mut self) {
-        let life = self.lives;
-        let calls = self.calls.values();
-        let unanswered = calls.filter(|call| call.answer.is_none() && call.life == life);
-        let named = unanswered.filter_map(|call| {
+        let named = self.unanswered_calls().filter_map(|call| {
             let patched = call.params.get("archiveAfterMinutes").is_some();
             let name = call.text("sessionKey").or_else(|| call.text("key"))?;
             let known = self.session_named(name).cloned();

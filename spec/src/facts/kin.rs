@@ -92,14 +92,20 @@ impl Facts {
         }
     }
 
-    /// The gateway died before it answered: whom it was to spawn or to call so may have that label.
-    pub(super) fn suppose_labels(&mut self) {
+    /// The calls of the present life that have no answer: whether the gateway took them in nobody
+    /// can tell where it dies.
+    pub(super) fn unanswered_calls(&self) -> impl Iterator<Item = &CallFacts> {
         let life = self.lives;
         let calls = self.calls.values();
-        let unanswered = calls.filter(|call| call.answer.is_none() && call.life == life);
+        calls.filter(move |call| call.answer.is_none() && call.life == life)
+    }
+
+    /// The gateway died before it answered: whom it was to spawn or to call so may have that label.
+    pub(super) fn suppose_labels(&mut self) {
         let gives =
             |call: &&CallFacts| matches!(call.method.as_str(), "sessions_spawn" | "sessions.patch");
-        let labels = unanswered
+        let labels = self
+            .unanswered_calls()
             .filter(gives)
             .filter_map(|call| call.text("label"));
         let labels: Vec<Text> = labels.map(|label| Text::from(label.trim())).collect();
@@ -108,9 +114,7 @@ impl Facts {
 
     /// The gateway died before it answered: a child that was at work may have been undone since.
     pub(super) fn doubt_children(&mut self) {
-        let life = self.lives;
-        let calls = self.calls.values();
-        let unanswered = calls.filter(|call| call.answer.is_none() && call.life == life);
+        let unanswered = self.unanswered_calls();
         let spawns = unanswered.filter(|call| call.method == "sessions_spawn");
         let runs = spawns.filter_map(|call| self.runs.get(call.run.as_ref()?));
         let keys: Vec<usize> = runs.map(|run| run.session).collect();
