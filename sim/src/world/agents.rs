@@ -48,8 +48,10 @@ pub(super) enum State {
     Calling,
     /// It waits for a step to end it.
     Staying,
-    /// It was asked for, and never started.
+    /// It was asked for and never started, and nobody says so.
     Absent,
+    /// It was asked for, and refused: it has no end.
+    Refused,
     /// It is over.
     Over,
 }
@@ -59,7 +61,7 @@ impl State {
     pub(super) fn is_alive(self) -> bool {
         match self {
             Self::Going | Self::Calling | Self::Staying => true,
-            Self::Absent | Self::Over => false,
+            Self::Absent | Self::Refused | Self::Over => false,
         }
     }
 }
@@ -114,7 +116,7 @@ impl<'s> World<'s> {
             return;
         }
         let fault = self.start_fault(request);
-        let run = self.add_run(request, id, key, fault.is_none());
+        let run = self.add_run(request, id, key, fault.map(|(start, _)| start));
         let delay = fault.and_then(|(_, delay)| delay);
         let at = self.now + delay.unwrap_or(latency::START);
         let outcome = fault.map_or(Start::Started, |(start, _)| start);
@@ -134,7 +136,18 @@ impl<'s> World<'s> {
         }
     }
 
-    fn add_run(&mut self, request: At, id: RunId, key: SessionKey, starts: bool) -> RunIndex {
+    fn add_run(
+        &mut self,
+        request: At,
+        id: RunId,
+        key: SessionKey,
+        fault: Option<Start>,
+    ) -> RunIndex {
+        let (starts, state) = match fault {
+            None | Some(Start::Started) => (true, State::Going),
+            Some(Start::Unknown) => (false, State::Absent),
+            Some(Start::Refused) => (false, State::Refused),
+        };
         let given = self.trace.entries[request].markers.clone();
         let name = self.names.of_run(&given, id.as_str());
         let slot = if starts {
@@ -151,7 +164,7 @@ impl<'s> World<'s> {
             id,
             key,
             name,
-            state: if starts { State::Going } else { State::Absent },
+            state,
             slot,
             given,
             script,

@@ -353,7 +353,7 @@ impl<'s> World<'s> {
                 }
                 (
                     RunsAfterCrash::Kept,
-                    State::Going | State::Staying | State::Absent | State::Over,
+                    State::Going | State::Staying | State::Absent | State::Refused | State::Over,
                 ) => (),
             }
         }

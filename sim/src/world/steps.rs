@@ -166,6 +166,8 @@ impl<'s> World<'s> {
             return;
         };
         let mut at = self.now + fault.delay.unwrap_or_default();
+        // It comes before its repeats, also where they come at once.
+        let first = self.clock.request();
         let conversation = self.places.conversation(&inbound.at).map(|found| *found);
         let pauses = conversation
             .map(|found| self.places.capabilities(found).redelivers_after.clone())
@@ -183,14 +185,13 @@ impl<'s> World<'s> {
         match fault.delay {
             None => self.arrives(inbound, said.own, said.markers),
             Some(delay) => {
-                let seq = self.clock.request();
                 let late = What::Inbound {
                     inbound: Box::new(inbound),
                     own: said.own,
                     markers: said.markers,
                 };
                 self.clock
-                    .push_as(self.now + delay, Class::Step, seq, true, late);
+                    .push_as(self.now + delay, Class::Step, first, true, late);
             }
         }
     }

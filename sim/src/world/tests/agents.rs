@@ -112,3 +112,41 @@ fn a_message_is_late_and_comes_again() {
         .collect();
     assert_eq!(seen, [(5_000, 1, 1), (65_000, 0, 1), (125_000, 0, 1)]);
 }
+
+#[test]
+fn a_late_message_comes_before_a_repeat_of_the_same_instant() {
+    // Slack sends what nobody took again at once.
+    let steps = json!({"steps": [{"says": "dave", "text": "hi", "as": "a"}, {"at": "1m", "note": "later"}],
+        "faults": [{"inbound": {"of": "a", "delay": "5s", "repeats": 1}}]});
+    let trace = played(steps, &mut Echo::default(), Disk::None, &mut Nobody);
+    let inbound = |entry: &&Entry| matches!(entry.what, What::Stimulus(Stimulus::Inbound(_)));
+    let seen = trace.entries.iter().filter(inbound);
+    let seen: Vec<_> = seen.map(|entry| (entry.at.0, entry.own.len())).collect();
+    assert_eq!(seen, [(5_000, 1), (5_000, 0)]);
+}
+
+#[test]
+fn a_run_that_is_refused_has_no_end() {
+    let steps = |unknown: bool| {
+        json!({"faults": [{"start": {"delay": "1s", "unknown": unknown}}], "steps": [
+            {"says": "alice", "text": "go"},
+            {"at": "500ms", "says": "alice", "text": "stop"},
+        ]})
+    };
+    let gateway = || {
+        Echo::with(|_, now, stimulus, effects| {
+            if matches!(stimulus, Stimulus::Inbound(_)) && now == Time(500) {
+                effects.clear();
+                let run = "run-1".into();
+                effects.push(Effect::CancelRun(CancelRun { run }));
+            }
+        })
+    };
+    let ends = |unknown| {
+        let trace = played(steps(unknown), &mut gateway(), Disk::None, &mut Nobody);
+        lines(&trace).iter().any(|line| line.contains("run-1 ends"))
+    };
+    assert!(!ends(false));
+    // Nobody says that it did not start, so somebody says that it is over.
+    assert!(ends(true));
+}

@@ -115,6 +115,7 @@ fn scenario(mut value: Value) -> Scenario {
         "alice": {"channel": "telegram"},
         "bob": {"channel": "discord", "conversation": "general", "kind": "group"},
         "carol": {"channel": "whatsapp"},
+        "dave": {"channel": "slack"},
     });
     value["title"] = "a test".into();
     value["people"] = people;
