@@ -1,7 +1,7 @@
 //! Children of children: an end waits for what is below it, whoever yields is woken once for all it
 //! waits for, and where whoever asked is gone the next one above hears.
 
-use moorline_spec::address::Origin;
+use moorline_spec::address::{Address, Origin};
 use moorline_spec::id::{CallId, SessionKey, Text};
 use moorline_spec::stimulus::Outcome;
 use moorline_spec::time::Time;
@@ -12,7 +12,7 @@ use super::decisions::{Audience, Handing, Next};
 use super::journal::Dirty;
 use super::of_nesting::{Ended, Requester, WhenBelow, Yielded};
 use super::relay::words_of;
-use super::state::{Debt, Owed, Progress, Standing, Timer, Turn};
+use super::state::{Debt, Owed, Progress, Said, Standing, Timer, Turn};
 use super::tools::Caller;
 use super::{Reference, keys};
 
@@ -27,6 +27,8 @@ pub(super) struct Nesting {
     pub since: Option<Time>,
     /// Its run yielded: what it says when it was woken is its end.
     pub paused: bool,
+    /// Its run said something as it yielded.
+    pub spoke: bool,
     /// It waited as long as it may.
     pub overdue: bool,
 }
@@ -45,8 +47,9 @@ impl Reference {
                 && debt.call.is_none()
                 // Of what is on its way to people it is told nothing.
                 && !matches!(debt.state, Standing::Post(_))
-                // What this very run took it has heard.
+                // What this very run was given, or took, it has heard.
                 && debt.state != Standing::Steered(number)
+                && debt.state != Standing::Turn(number)
         };
         let waits = |debt: &&Debt| {
             let heard = debt.audience != Audience::Origin;
@@ -154,9 +157,10 @@ impl Reference {
     }
 
     /// A child ended its turn to wait: what it says in the turn that wakes it is its end.
-    pub(super) fn child_paused(&mut self, number: u64) {
+    pub(super) fn child_paused(&mut self, number: u64, text: &str) {
         if let Some(debt) = self.state.debts.get_mut(&number) {
             debt.nesting.paused = true;
+            debt.nesting.spoke = !keys::is_silent(text);
         }
         self.child_ended(number, Outcome::Ok, Text::default());
     }
@@ -239,13 +243,14 @@ impl Reference {
         if !self.is_awaited(debt) {
             return false;
         }
-        let key = debt.requester.clone();
+        let (key, overdue) = (debt.requester.clone(), debt.nesting.overdue);
+        let together = self.awaited_with(&key, number);
         let yielded = Yielded {
-            open: self.awaits(&key).iter().any(|&debt| self.is_open(debt)),
-            overdue: debt.nesting.overdue,
+            open: together.iter().any(|&debt| self.is_open(debt)),
+            overdue,
         };
         if self.decisions.of_nesting().wakes(&yielded) {
-            self.wake(&key);
+            self.wake(&key, &together);
         } else {
             self.wait_at_most(number);
         }
@@ -257,11 +262,25 @@ impl Reference {
         session.map_or(Vec::new(), |session| session.awaits.clone())
     }
 
-    /// One turn tells a session of all that it waited for and that has ended.
-    fn wake(&mut self, key: &SessionKey) {
+    /// What a session waits for together with a debt: what was asked for from the same conversation.
+    fn awaited_with(&self, key: &SessionKey, number: u64) -> Vec<u64> {
+        let asked_at = |number: &u64| {
+            let debt = self.state.debts.get(number);
+            debt.and_then(|debt| debt.origin.as_ref().map(|origin| &origin.address))
+        };
+        let apart = self.decisions.of_nesting().wakes_apart();
+        let mut awaits = self.awaits(key);
+        awaits.retain(|other| !apart || asked_at(other) == asked_at(&number));
+        awaits
+    }
+
+    /// One turn tells a session of all that it waited for together and that has ended.
+    fn wake(&mut self, key: &SessionKey, together: &[u64]) {
         let (ready, left): (Vec<u64>, Vec<u64>) = self.awaits(key).into_iter().partition(|debt| {
             let ended = |debt: &Debt| debt.state == Standing::Below;
-            self.state.debts.get(debt).is_some_and(ended) && !self.is_open(*debt)
+            together.contains(debt)
+                && self.state.debts.get(debt).is_some_and(ended)
+                && !self.is_open(*debt)
         });
         let left = left.into_iter();
         let left = left.filter(|debt| self.state.debts.contains_key(debt));
@@ -270,6 +289,11 @@ impl Reference {
             session.awaits = left;
             self.dirty(Dirty::Session(key.clone()));
         }
+        self.tell_in_one_turn(key, &ready);
+    }
+
+    /// One turn of a session tells it of some ends.
+    pub(super) fn tell_in_one_turn(&mut self, key: &SessionKey, ready: &[u64]) {
         let Some(first) = ready.first().and_then(|debt| self.state.debts.get(debt)) else {
             return;
         };
@@ -282,9 +306,9 @@ impl Reference {
             person,
             requester: Some(key.clone()),
         });
-        let input = self.words_of_all(&ready);
-        let run = self.new_run(key.clone(), Turn::Telling(ready.clone()), input, origin);
-        for number in &ready {
+        let input = self.words_of_all(ready);
+        let run = self.new_run(key.clone(), Turn::Telling(ready.to_vec()), input, origin);
+        for number in ready {
             if let Some(debt) = self.state.debts.get_mut(number) {
                 debt.state = Standing::Turn(run.number);
                 debt.turns += 1;
@@ -292,23 +316,24 @@ impl Reference {
             }
         }
         self.enqueue(run);
-        for number in ready {
+        for &number in ready {
             self.handed(number, Handing::Queued);
         }
     }
 
     /// Something that a session waited for may be settled otherwise: it may have been the last.
     pub(super) fn wake_if_done(&mut self, key: &SessionKey) {
-        let awaits = self.awaits(key);
-        if awaits.is_empty() {
-            return;
-        }
-        let yielded = Yielded {
-            open: awaits.iter().any(|&debt| self.is_open(debt)),
-            overdue: false,
-        };
-        if self.decisions.of_nesting().wakes(&yielded) {
-            self.wake(key);
+        let mut awaits = self.awaits(key);
+        while let Some(&first) = awaits.first() {
+            let together = self.awaited_with(key, first);
+            awaits.retain(|other| *other != first && !together.contains(other));
+            let yielded = Yielded {
+                open: together.iter().any(|&debt| self.is_open(debt)),
+                overdue: false,
+            };
+            if self.decisions.of_nesting().wakes(&yielded) {
+                self.wake(key, &together);
+            }
         }
     }
 
@@ -376,7 +401,13 @@ impl Reference {
 
     /// What a child says in a turn in which it heard of its own children is part of its end, where
     /// nobody was told of that yet.
-    pub(super) fn add_to_waiting(&mut self, key: &SessionKey, text: &str) {
+    /// Where it stands there too, what is told of it there has been said.
+    pub(super) fn add_to_waiting(
+        &mut self,
+        key: &SessionKey,
+        text: &str,
+        posted: Option<(Address, u64)>,
+    ) {
         let waits = |debt: &&Debt| debt.child == *key && debt.state == Standing::Below;
         let waiting = self.state.debts.values().find(waits);
         let waiting = waiting.map(|debt| debt.run);
@@ -384,9 +415,18 @@ impl Reference {
             && let Some(debt) = self.state.debts.get_mut(&number)
             && !keys::is_silent(text)
         {
+            let before = debt.text.len();
             debt.text = match debt.text.as_str() {
                 "" => Text::from(text),
                 before => Text::from(format!("{before}\n{text}")),
+            };
+            let length = debt.text.len();
+            debt.said = match (debt.said.take(), posted) {
+                (None, Some((to, post))) if before == 0 => Some(Said { to, post, length }),
+                (Some(said), Some((to, post))) if said.to == to && said.length == before => {
+                    Some(Said { to, post, length })
+                }
+                (said, _) => said,
             };
             self.dirty(Dirty::Debt(number));
         }

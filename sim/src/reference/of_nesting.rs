@@ -78,9 +78,20 @@ pub trait NestingDecisions {
         true
     }
 
+    /// Whether whoever asked is told of a child that said something as it yielded, and that nothing
+    /// woke, where the profile has silent ends told to nobody.
+    fn tells_of_yielded(&self) -> bool {
+        true
+    }
+
     /// Whether a session that yielded is woken now.
     fn wakes(&self, yielded: &Yielded) -> bool {
         !yielded.open || yielded.overdue
+    }
+
+    /// Whether a session that yielded in several conversations is woken for each of them apart.
+    fn wakes_apart(&self) -> bool {
+        true
     }
 
     /// Whether the next one above is told in place of whoever asked.

@@ -76,7 +76,8 @@ impl Reference {
         }));
         let text = format!("⚠️ Not worked on, since {why}: {}", run.input);
         let stem = Text::from(format!("{}.given-up", keys::run_id(run.number)));
-        self.post(&origin.address, text.into(), stem, None, Purpose::Notice);
+        let of_it = Some(run.number);
+        self.post(&origin.address, text.into(), stem, of_it, Purpose::Notice);
         self.release_claim(run);
     }
 

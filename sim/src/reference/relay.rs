@@ -72,7 +72,9 @@ impl Reference {
         let relays = self.decisions.of_relays();
         let ok = debt.outcome == Outcome::Ok;
         let silent = ok && relays.is_silent(&debt.text);
+        // Who said something as it yielded, and was woken by nothing, chose no silence.
         let tells = !silent
+            || debt.nesting.spoke && self.decisions.of_nesting().tells_of_yielded()
             || self.is_awaited(debt)
             || self.decisions.tells_of_silence(self.dials.no_reply);
         let skips = ok && debt.what != Owed::Reply && relays.skips(&debt.text);
@@ -302,16 +304,49 @@ impl Reference {
 
     /// A run that was given a completion is over.
     pub(super) fn telling_ended(&mut self, number: u64, outcome: Option<Outcome>, text: &str) {
+        if self.is_to_be_told_again(number, outcome, text) {
+            self.tell_by_turn(number);
+        }
+    }
+
+    /// What a turn was to tell and did not is told by another: what one session waited for together
+    /// stays together.
+    pub(super) fn tell_again(&mut self, debts: &[u64]) {
+        let requester = |number: &u64| {
+            let debt = self.state.debts.get(number);
+            debt.map(|debt| self.told_session(debt))
+        };
+        match debts {
+            [] => (),
+            [one] => self.tell_by_turn(*one),
+            [first, ..] => {
+                if let Some(key) = requester(first) {
+                    self.tell_in_one_turn(&key, debts);
+                }
+            }
+        }
+    }
+
+    /// A run that was given a completion is over. Whether another turn is to tell of that; else it is
+    /// told, or told otherwise, by now.
+    pub(super) fn is_to_be_told_again(
+        &mut self,
+        number: u64,
+        outcome: Option<Outcome>,
+        text: &str,
+    ) -> bool {
         let Some(debt) = self.state.debts.get(&number) else {
-            return;
+            return false;
         };
         if outcome.is_some_and(|outcome| self.decisions.is_told(Handing::Ended(outcome))) {
             let debt = debt.clone();
             if debt.audience == Audience::Both && keys::is_silent(text) {
-                return self.tell_origin(number, None);
+                self.tell_origin(number, None);
+            } else {
+                self.settle(number);
+                self.exchange(&debt, text);
             }
-            self.settle(number);
-            return self.exchange(&debt, text);
+            return false;
         }
         let next = self.decisions.after_untold(&Untold {
             dial: self.dials.completion_to,
@@ -319,13 +354,12 @@ impl Reference {
             turns: debt.turns,
         });
         match next {
-            Next::Turn if self.state.session(&debt.requester).is_some() => {
-                self.tell_by_turn(number)
-            }
+            Next::Turn if self.state.session(&debt.requester).is_some() => return true,
             Next::Turn | Next::Origin => self.tell_origin(number, None),
             Next::Fail => self.fail_debt(number, "the turn that was to tell it failed"),
             Next::Forget => self.settle(number),
         }
+        false
     }
 
     /// The conversation that asked is told itself.

@@ -3,6 +3,7 @@
 use moorline_spec::address::Address;
 use moorline_spec::id::SessionKey;
 use moorline_spec::profile::Reroute;
+use moorline_spec::stimulus::Outcome;
 
 use super::Reference;
 use super::journal::Dirty;
@@ -68,6 +69,19 @@ impl Reference {
             }
         }
         true
+    }
+
+    /// What waited for a session that never came to be goes to whoever its conversation belongs to.
+    pub(super) fn lost_its_session(&mut self, number: u64) {
+        match self.elsewhere(number) {
+            Some(key) if self.reroutes() != Reroute::FailsWithNotice => self.move_to(number, &key),
+            Some(_) => {
+                if let Some(run) = self.leave_queue(number) {
+                    self.refuse_message(&run, "the session it waited for never came to be");
+                }
+            }
+            None => self.cancel_queued(number, Outcome::Killed),
+        }
     }
 
     fn reroutes(&self) -> Reroute {

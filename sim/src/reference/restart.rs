@@ -167,6 +167,7 @@ impl Reference {
             run.state = Progress::Running;
         }
         let cancelled = alive && matches!(run.state, Progress::Cancelled(_));
+        let incarnation = run.incarnation;
         if alive && let Some(deadline) = run.deadline {
             let at = deadline.max(self.now);
             self.state.timers.insert((at, Timer::RunTimeout(number)));
@@ -177,7 +178,7 @@ impl Reference {
         if let Some(session) = self.state.sessions.get_mut(&key) {
             session.current = Some(number);
             // It lives, so it started, and what was to be forgotten is.
-            if alive && session.fresh {
+            if alive && session.fresh && session.incarnation == incarnation {
                 session.fresh = false;
                 self.journal.note(Dirty::Session(key));
             }

@@ -105,6 +105,7 @@ impl Reference {
         if let Some(session) = self.state.sessions.get_mut(key) {
             session.current = None;
         }
+        self.owe_again(&debts);
         self.hand_again(&debts);
         true
     }
@@ -448,10 +449,12 @@ impl Reference {
         // What a child says as it yields is not its end.
         let child = matches!(run.turn, Turn::Child { .. });
         let paused = child && run.yielded && outcome == Outcome::Ok;
+        let mut posted = None;
         if says && let Some(to) = self.answers_to(run) {
             let stem = Text::from(keys::run_id(number).as_str());
             let purpose = Purpose::Output(run.key.clone());
             let post = self.post(&to, text.clone(), stem, Some(number), purpose);
+            posted = Some((to.clone(), post));
             if let Some(debt) = self.state.debts.get_mut(&number)
                 && !paused
             {
@@ -464,17 +467,19 @@ impl Reference {
         match &run.turn {
             Turn::Message(_) if outcome != Outcome::Ok => self.tell_failure(run, outcome),
             Turn::Message(_) | Turn::Internal(_) => (),
-            Turn::Child { .. } if paused => self.child_paused(number),
+            Turn::Child { .. } if paused => self.child_paused(number, &text),
             Turn::Child { .. } | Turn::Sent => self.child_ended(number, outcome, text),
             Turn::Telling(debts) => {
                 let settles = debts.clone();
                 let told = self.decisions.is_told(Handing::Ended(outcome));
                 if told && self.tell_of_children(&settles) {
-                    self.add_to_waiting(&run.key, &text);
+                    self.add_to_waiting(&run.key, &text, posted);
                 }
-                for debt in settles {
-                    self.telling_ended(debt, Some(outcome), &text);
-                }
+                let again: Vec<u64> = settles
+                    .into_iter()
+                    .filter(|&debt| self.is_to_be_told_again(debt, Some(outcome), &text))
+                    .collect();
+                self.tell_again(&again);
             }
             Turn::Plugin { call: Some(call) } => {
                 let error = format!("the run ended as {}", outcome.as_str());

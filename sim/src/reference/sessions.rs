@@ -173,15 +173,25 @@ impl Reference {
             }
             self.dirty(Dirty::Run(number));
         }
+        self.owe_again(&untold);
         untold
     }
 
     /// What a turn was to tell that came to nothing is owed again.
-    pub(super) fn hand_again(&mut self, debts: &[u64]) {
+    pub(super) fn owe_again(&mut self, debts: &[u64]) {
         for &number in debts {
             if let Some(debt) = self.state.debts.get_mut(&number) {
                 debt.state = Standing::Below;
                 self.dirty(Dirty::Debt(number));
+            }
+        }
+    }
+
+    /// What is owed again, and was not stopped since, is handed on.
+    pub(super) fn hand_again(&mut self, debts: &[u64]) {
+        for &number in debts {
+            let debt = self.state.debts.get(&number);
+            if debt.is_some_and(|debt| debt.state == Standing::Below) {
                 self.hand(number);
             }
         }

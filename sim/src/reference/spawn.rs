@@ -226,7 +226,7 @@ impl Reference {
             .filter(|at| at.thread.is_some())
             .cloned();
         self.unbind_session(&run.key, UnboundBecause::SpawnFailed);
-        self.state.sessions.remove(&run.key);
+        let session = self.state.sessions.remove(&run.key);
         self.dirty(Dirty::Session(run.key.clone()));
         if let Turn::Child {
             call: Some(call), ..
@@ -239,6 +239,9 @@ impl Reference {
                 call.clone(),
                 format!("the child did not start: {why}{remains}. Try again."),
             );
+        }
+        for left in session.map(|session| session.queue).unwrap_or_default() {
+            self.lost_its_session(left);
         }
         self.make_room();
     }

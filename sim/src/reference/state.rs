@@ -115,7 +115,7 @@ pub(super) struct Run {
     #[serde(default)]
     pub starts: u32,
     /// The incarnation of its session that it was asked for in.
-    #[serde(skip)]
+    #[serde(default)]
     pub incarnation: u64,
     #[serde(skip)]
     pub words: u32,

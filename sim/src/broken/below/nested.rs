@@ -73,6 +73,22 @@ fn wakes() -> Vec<Broken> {
             build: nesting::<NeverWoken>,
         },
         Broken {
+            id: "never-woken-is-silent",
+            rule: "relay.liveness",
+            report: None,
+            summary: "A child yielded, and nothing woke it: that is taken for a silent end, of which \
+                      nobody has to be told.",
+            build: nesting::<NeverWokenIsSilent>,
+        },
+        Broken {
+            id: "woken-for-all-conversations",
+            rule: "isolation.conversations",
+            report: None,
+            summary: "Who yielded in several conversations is woken by one turn for all of them, which \
+                      answers to the first.",
+            build: nesting::<WokenForAll>,
+        },
+        Broken {
             id: "woken-for-each-child",
             rule: "nested.yield-wakes",
             report: None,
@@ -87,6 +103,24 @@ fn wakes() -> Vec<Broken> {
             build: meddled::<EarlierFindings>,
         },
     ]
+}
+
+#[derive(Default)]
+struct NeverWokenIsSilent;
+
+impl NestingDecisions for NeverWokenIsSilent {
+    fn tells_of_yielded(&self) -> bool {
+        false
+    }
+}
+
+#[derive(Default)]
+struct WokenForAll;
+
+impl NestingDecisions for WokenForAll {
+    fn wakes_apart(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Default)]
