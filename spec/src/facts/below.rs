@@ -3,8 +3,11 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{CallFacts, Facts, Role, Settled};
-use crate::id::{CallId, RunId, SessionKey};
+use super::bound::Those;
+use super::{Born, BornAs, CallFacts, Facts, Role, Settled, Table};
+use crate::address::Address;
+use crate::effect::UnboundBecause;
+use crate::id::{CallId, Marker, RunId, SessionKey};
 use crate::stimulus::{Caller, Inbound, Outcome};
 
 /// What is known of those that are below others.
@@ -22,9 +25,27 @@ pub(super) struct Below {
     pub(super) given_up: FxHashSet<RunId>,
     /// Runs that had ended, and that a stop reached before anybody was told of that.
     overtaken: FxHashSet<RunId>,
+    /// Accepted spawns whose task no run was given yet, and of which nobody knows that none will be.
+    pub(super) unbegun: Vec<CallId>,
 }
 
 impl Below {
+    /// The spawns whose tasks are among some texts, and that have no run.
+    fn unbegun_in(&self, markers: &[Marker], born: &Table<Marker, Born>) -> Vec<CallId> {
+        let texts = markers.iter().filter_map(|marker| born.get(marker));
+        let calls = texts.filter_map(|born| match &born.what {
+            BornAs::Parameter(call) => Some(call),
+            BornAs::Message { .. }
+            | BornAs::Internal
+            | BornAs::Progress(_)
+            | BornAs::LastWords(_) => None,
+        });
+        calls
+            .filter(|call| self.unbegun.contains(call))
+            .cloned()
+            .collect()
+    }
+
     /// Forgets what is about runs that are forgotten.
     pub(super) fn forget(&mut self, is_known: impl Fn(&RunId) -> bool) {
         self.continues.retain(|turn, _| is_known(turn));
@@ -95,6 +116,84 @@ impl Facts {
         self.below.child_runs.get(key)
     }
 
+    /// A spawn was accepted, and its run may wait for its place.
+    pub(super) fn note_unbegun(&mut self, id: &CallId) {
+        let call = self.calls.get(id);
+        let waits = call.is_some_and(|call| {
+            call.method == "sessions_spawn" && call.is_accepted() && call.run.is_none()
+        });
+        if waits && !self.below.unbegun.contains(id) {
+            self.below.unbegun.push(id.clone());
+        }
+    }
+
+    /// A turn of whoever asked is given the task of a spawn that has no run: it never will.
+    pub(super) fn note_unbegun_told(&mut self, turn: &RunId, markers: &[Marker]) {
+        if self.below.unbegun.is_empty() {
+            return;
+        }
+        let Some(key) = self.runs.get(turn).map(|run| &run.key) else {
+            return;
+        };
+        let key = key.clone();
+        for id in self.below.unbegun_in(markers, &self.born) {
+            let Some(call) = self.calls.get_mut(&id) else {
+                continue;
+            };
+            if call.session.as_ref() != Some(&key) || call.told.contains(turn) {
+                continue;
+            }
+            call.told.push(turn.clone());
+            // What was bound for a single run is bound no longer.
+            let text = |name: &str| call.answer.as_ref()?.get(name)?.as_str();
+            if text("mode") == Some("run")
+                && let Some(child) = text("childSessionKey").map(SessionKey::from)
+            {
+                self.give_cause(Those::Of(&child), UnboundBecause::RunEnded);
+            }
+        }
+    }
+
+    /// A turn that was told of spawns that never began ended well.
+    pub(super) fn settle_unbegun_by_turn(&mut self, turn: &RunId) {
+        self.settle_unbegun(|call| call.told.contains(turn));
+    }
+
+    /// The failure of a run was made visible that nobody ever saw.
+    pub(super) fn settle_unbegun_run(&mut self, run: &RunId) {
+        self.settle_unbegun(|call| {
+            let named = call.answer.as_ref().and_then(|answer| answer.get("runId"));
+            named.and_then(|named| named.as_str()) == Some(run.as_str())
+        });
+    }
+
+    /// People read where it was asked for that something never began.
+    pub(super) fn settle_unbegun_posted(&mut self, at: &Address, markers: &[Marker]) {
+        if self.below.unbegun.is_empty() {
+            return;
+        }
+        let quoted = self.below.unbegun_in(markers, &self.born);
+        self.below.unbegun.retain(|id| {
+            let call = self.calls.get_mut(id).filter(|_| quoted.contains(id));
+            let Some(call) = call.filter(|call| call.origins.contains(at)) else {
+                return true;
+            };
+            call.heard = true;
+            false
+        });
+    }
+
+    fn settle_unbegun(&mut self, is_it: impl Fn(&CallFacts) -> bool) {
+        self.below.unbegun.retain(|id| {
+            let call = self.calls.get_mut(id);
+            let Some(call) = call.filter(|call| is_it(call)) else {
+                return true;
+            };
+            call.heard = true;
+            false
+        });
+    }
+
     /// A child's end is owed to somebody.
     pub(super) fn note_child_end(&mut self, run: &RunId) {
         if let Some(key) = self.runs.get(run).map(|run| run.key.clone()) {
@@ -118,9 +217,12 @@ impl Facts {
         let Some(child) = child.filter(|_| matches!(run.role, Role::Event(_))) else {
             return;
         };
+        // The end of one that failed, or that a stop reached, waits for nobody.
         let waits = |child: &RunId| {
             let completion = self.completions.get(child);
-            completion.is_some_and(|c| c.settled.is_none() && c.turns.is_empty())
+            completion.is_some_and(|c| {
+                c.outcome == Outcome::Ok && c.settled.is_none() && c.turns.is_empty()
+            }) && !self.was_overtaken(child)
         };
         if waits(child) {
             self.below.continues.insert(turn.clone(), child.clone());
@@ -221,6 +323,24 @@ impl Facts {
         self.below.stop_here = None;
     }
 
+    /// The gateway died before it answered: whoever asked to yield may have done so.
+    pub(super) fn suppose_yields(&mut self) {
+        let yields = self
+            .unanswered_calls()
+            .filter(|call| call.method == "sessions_yield");
+        let runs: Vec<RunId> = yields
+            .filter_map(|call| match &call.by {
+                Caller::Run(run) => Some(run.clone()),
+                Caller::Admin | Caller::Plugin => None,
+            })
+            .collect();
+        for run in runs {
+            if let Some(run) = self.runs.get_mut(&run) {
+                run.yielded = true;
+            }
+        }
+    }
+
     fn stop(&mut self, root: SessionKey, silences: bool, by: String) {
         let mut below: Vec<SessionKey> = match self.below.stop_here.take() {
             // Several are stopped with one call: the first stands for all.
@@ -251,14 +371,22 @@ impl Facts {
         }
         let mut moot: Vec<RunId> = Vec::new();
         for (run, completion) in self.completions.iter() {
-            if completion.settled.is_some() {
+            // What it said where it is bound, arrived or not, told whoever asked nothing.
+            let key = self.runs.get(run).map(|run| &run.key);
+            let own = |key| {
+                let mut origins = completion.origins.iter();
+                origins.any(|at| self.was_bound(key, at))
+            };
+            let said = matches!(completion.settled, Some(Settled::Posted | Settled::Failed))
+                && completion.turns.is_empty()
+                && key.is_some_and(own);
+            if completion.settled.is_some() && !said {
                 continue;
             }
             let requester = completion.requester.as_ref();
             if requester.is_some_and(|key| stop.silenced().any(|stopped| stopped == key)) {
                 moot.push(run.clone());
             }
-            let key = self.runs.get(run).map(|run| &run.key);
             if key.is_some_and(|key| stop.all().any(|stopped| stopped == key)) {
                 self.below.overtaken.insert(run.clone());
             }

@@ -136,6 +136,7 @@ impl Facts {
 
     pub(super) fn on_posted(&mut self, at: &Address, entry: &Entry) {
         self.note_answered(at, &entry.markers);
+        self.settle_unbegun_posted(at, &entry.markers);
         if self.owed == 0 {
             return;
         }

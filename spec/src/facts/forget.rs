@@ -71,6 +71,7 @@ impl Facts {
         self.calls.retain(|id, call| {
             let waits = call.answer.is_none() && call.life == lives;
             let runs = call.run.as_ref().is_some_and(|run| runs.contains_key(run));
+            let waits = waits || self.below.unbegun.contains(id);
             waits || runs || needed.contains(id) || before <= call.made.0
         });
     }

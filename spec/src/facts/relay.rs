@@ -381,6 +381,7 @@ impl Facts {
         if !self.late.is_empty() {
             self.settle_late(|late| late.turns.contains(turn));
         }
+        self.settle_unbegun_by_turn(turn);
         for child in self.tells.get(turn).cloned().unwrap_or_default() {
             self.settle_completion(&child, Settled::ByTurn(turn.clone()));
         }
@@ -405,6 +406,7 @@ impl Facts {
                 self.settle_completion(run, Settled::Failed);
                 self.settle_reply(run, Settled::Failed);
                 self.settle_late(|late| late.run == *run);
+                self.settle_unbegun_run(run);
                 let turns = self
                     .completions
                     .get(run)
@@ -451,6 +453,7 @@ impl Facts {
         self.steers.retain(|_, steer| steer.outcome.is_some());
         self.lose_unwritten();
         self.suppose_stops();
+        self.suppose_yields();
         self.suppose_labels();
         self.suppose_bindings();
         self.doubt_children();

@@ -119,6 +119,10 @@ pub struct CallFacts {
     pub asked_thread: bool,
     /// The thread that was opened for it.
     pub thread: Option<Address>,
+    /// Where no run was ever given its task: the turns that were told so.
+    pub told: Vec<RunId>,
+    /// Whether it is known to whoever asked, or visible, that it never began.
+    pub heard: bool,
     /// The entry it was made in, and when.
     pub made: (usize, Time),
     /// How many lives the gateway had begun when it was made.
@@ -224,6 +228,8 @@ impl Facts {
             answer: None,
             asked_thread: false,
             thread: None,
+            told: Vec::new(),
+            heard: false,
             made: (self.index, entry.at),
             life: self.lives,
             answered: None,
@@ -253,6 +259,7 @@ impl Facts {
         self.on_stopping_answer(&answer.call);
         self.note_yield(&answer.call);
         self.note_spawn_answer(&answer.call);
+        self.note_unbegun(&answer.call);
         self.note_archive_time(&answer.call);
         self.on_spawn_answered(&answer.call);
         self.note_label(&answer.call);
@@ -273,6 +280,9 @@ impl Facts {
             let over = |run: &RunId| self.runs.get(run).is_some_and(|run| !run.state.is_live());
             if call.run.as_ref().is_none_or(over) {
                 call.run = Some(start.run.clone());
+            }
+            if let Role::Child(call) = &role {
+                self.below.unbegun.retain(|other| other != call);
             }
         }
         let session = self.sessions.entry(start.session_key.clone());
@@ -301,6 +311,7 @@ impl Facts {
         self.note_kin(start, &run);
         let (number, _) = self.runs.insert_full(start.run.clone(), run);
         self.begins(number);
+        self.note_unbegun_told(&start.run, &entry.markers);
         self.note_late_given(&start.run, &entry.markers);
     }
 
@@ -382,6 +393,7 @@ impl Facts {
         let origins = self.origins_of(&markers);
         self.note_steered(&id, &markers);
         self.note_late_given(&id, &markers);
+        self.note_unbegun_told(&id, &markers);
         self.note_interaction(&id, &markers);
         self.note_taken(&markers);
         let Some(run) = self.runs.get_mut(&id) else {

@@ -315,12 +315,18 @@ impl Facts {
     }
 
     pub(super) fn on_drop(&mut self, drop: &Drop) {
+        let runs = &self.runs;
+        let took = |run: &RunId| {
+            let run = runs.get(run);
+            run.is_some_and(|run| !matches!(run.state, RunState::Refused | RunState::Lost))
+        };
         for message in self
             .messages
             .values_mut()
             .filter(|m| m.message == drop.message)
         {
-            message.dropped = true;
+            // What a run has taken is worked on: it is a repeat that is dropped.
+            message.dropped |= !message.runs.iter().any(took);
         }
         let messages = &self.messages;
         self.untaken
@@ -382,6 +388,17 @@ impl Facts {
         }
     }
 
+    /// Whether a session began anew after an entry: in a run that was not refused.
+    pub fn began_since(&self, key: &str, entry: usize) -> bool {
+        let session = self.sessions.get(key);
+        let mut runs = session.into_iter().flat_map(|session| &session.runs);
+        runs.any(|run| {
+            self.runs.get(run).is_some_and(|run| {
+                entry < run.asked.0 && run.memory == Memory::Fresh && run.state != RunState::Refused
+            })
+        })
+    }
+
     /// A spawn was refused: the session that may have been made for it is gone.
     pub(super) fn note_spawn_answer(&mut self, call: &CallId) {
         let Some(call) = self.calls.get(call) else {
@@ -410,7 +427,10 @@ impl Facts {
         if refused || !(deletes || call.method == "sessions.reset") {
             return;
         }
-        self.tell_to_forget(key.as_str());
+        let made = call.made.0;
+        if deletes || !self.began_since(key.as_str(), made) {
+            self.tell_to_forget(key.as_str());
+        }
         if let Some(session) = self.sessions.get_mut(key.as_str()) {
             session.deleted |= deletes;
         }

@@ -300,10 +300,17 @@ impl Checker for Fifo {
             What::Effect(Effect::Deliver(_)) => {
                 self.on_said(facts.messages_here().map(|(_, message)| message));
             }
-            What::Effect(Effect::Report(Report::Failed { run, .. })) => {
+            What::Effect(Effect::Report(Report::Failed { run, address, .. })) => {
                 if let Some(run) = facts.runs.get(run) {
                     let given = run.given.iter();
                     self.on_said(given.filter_map(|marker| facts.messages.get(marker)));
+                } else if let Some(at) = address {
+                    // The earlier life may have been about to say so.
+                    let before = |waiting: &&mut Waiting| waiting.arrived.1 < facts.life_began;
+                    for waiting in self.waiting.values_mut().filter(before) {
+                        let message = facts.messages.get(&waiting.marker);
+                        waiting.noticed |= message.is_some_and(|message| message.at == *at);
+                    }
                 }
             }
             What::World(World::Crashed { .. }) => {

@@ -61,8 +61,8 @@ fn is_open(call: &CallFacts, facts: &Facts) -> bool {
         return false;
     }
     let Some(run) = &call.run else {
-        // It waits until there is room for it.
-        return true;
+        // It waits until there is room for it, or will never begin.
+        return !call.heard;
     };
     match (facts.completions.get(run), facts.runs.get(run)) {
         (Some(completion), _) => completion.settled.is_none(),

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Checker, Keyword, Kind, Number, Rule, Sink};
 use crate::effect::Effect;
-use crate::facts::{Facts, MessageFacts, RunState};
+use crate::facts::{Facts, MessageFacts, RunState, Stop};
 use crate::id::{Marker, RunId};
 use crate::profile::Family;
 use crate::stimulus::{Start, Stimulus};
@@ -27,6 +27,7 @@ pub(super) fn rule() -> Rule {
             Kind::StartRun,
             Kind::RunStarted,
             Kind::SteerRun,
+            Kind::Answer,
             Kind::Deliver,
             Kind::Crashed,
             Kind::Rest,
@@ -47,13 +48,17 @@ struct Released {
     later: FxHashMap<Number, RunId>,
     /// The runs that were refused last, and when.
     refused: (Time, Vec<RunId>),
-    /// Those of which a later life may not know that.
+    /// Those of which a later life may not know that, and those that somebody stopped: no repeat has
+    /// to bring back what they were for.
     unheard: Vec<RunId>,
     rested: bool,
 }
 
 impl Checker for Released {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
+        if let Some(stop) = facts.stop_here() {
+            self.on_stop(stop, facts);
+        }
         match &entry.what {
             What::Stimulus(Stimulus::Inbound(_)) => self.on_inbound(entry, facts),
             What::Effect(Effect::StartRun(start)) => self.on_given(&start.run, facts, sink),
@@ -121,6 +126,14 @@ impl Released {
                 self.later.insert(message.number, run.clone());
             }
         }
+    }
+
+    /// What waits for another attempt is stopped with its session.
+    fn on_stop(&mut self, stop: &Stop, facts: &Facts) {
+        let sessions = stop.all().filter_map(|key| facts.sessions.get(key));
+        let runs = sessions.flat_map(|session| &session.runs);
+        let stopped = runs.filter(|run| refused(run, facts) || !facts.is_over(run));
+        self.unheard.extend(stopped.cloned());
     }
 
     fn on_inbound(&mut self, entry: &Entry, facts: &Facts) {

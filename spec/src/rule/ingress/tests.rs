@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use crate::effect::Memory::{Continue, Fresh};
-use crate::rule::tale::Tale;
+use crate::rule::tale::{Tale, direct};
 use crate::stimulus::{Author, Start};
 
 const KEY: &str = "agent:main:main";
@@ -155,6 +155,19 @@ fn a_claim_ends_with_the_attempt_it_was_made_for() {
         "ingress.claim-released",
         "what alice wrote in chat/alice ⟦m1⟧ comes again, and is not worked on",
     );
+    // Somebody stopped it while it waited for another attempt.
+    let mut stopped = tale();
+    stopped
+        .says("chat", "alice", "m1")
+        .start("a", KEY, Fresh, &["m1"])
+        .started("a", Start::Refused)
+        .writes(&direct("chat", "alice"), "alice", "m2", "/stop")
+        .after(minute)
+        .says("chat", "alice", "m1")
+        .drops("m1")
+        .after(minute)
+        .rests()
+        .says_nothing("ingress.claim-released");
     // One that was worked on stays known.
     let mut tale = tale();
     tale.says("chat", "alice", "m1")

@@ -31,6 +31,8 @@ struct Waiting {
     since: (usize, Time),
     /// Whether all below it is settled.
     settled: bool,
+    /// Whether it set out to say what it said where its session is bound.
+    spoke: bool,
 }
 
 impl Checker for SettlesBelow {
@@ -68,7 +70,10 @@ impl Checker for SettlesBelow {
                 };
                 let run = facts.goes_on_in(run).unwrap_or(run);
                 let key = facts.runs.get(run).map(|run| &run.key);
-                if key.is_none_or(|key| !facts.was_bound(key, &deliver.to)) {
+                if key.is_some_and(|key| facts.was_bound(key, &deliver.to)) {
+                    let own = self.waiting.iter_mut().filter(|one| one.run == *run);
+                    own.for_each(|one| one.spoke = true);
+                } else {
                     self.told_of(run, format!("delivery {}", deliver.delivery), facts, sink);
                 }
             }
@@ -114,6 +119,7 @@ impl SettlesBelow {
                 requester: completion.requester.clone(),
                 since: (facts.index(), facts.now()),
                 settled: false,
+                spoke: false,
             });
         }
     }
@@ -175,7 +181,7 @@ impl SettlesBelow {
             return;
         };
         // A bound run speaks for itself too, and that may be what came to nothing.
-        if facts.replies.contains_key(run) {
+        if one.settled || one.spoke || facts.replies.contains_key(run) {
             return;
         }
         let requester = one.requester.as_ref();

@@ -141,3 +141,126 @@ fn nobody_yields_to_wait_for_nothing() {
     story.ends("a", "ok", "", "m1");
     story.breaks("nested.yield-wakes", "yielded");
 }
+
+/// `b` asked for `c`, which waits for its place and never has a run; `b` ended.
+fn child_of_which_one_never_began() -> Story {
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    story.has_child("r1", "a", "b", "child");
+    story.spawns("r2", "b", json!({"task": "r2"}));
+    let accepted = json!({"status": "accepted", "runId": "c", "childSessionKey": "grandchild"});
+    story.answers("r2", accepted);
+    story.ends("a", "ok", "", "m1");
+    story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+    story
+}
+
+#[test]
+fn what_never_began_is_settled_once_whoever_asked_knows() {
+    let mut story = child_of_which_one_never_began();
+    story.starts("e", "main", "r1 r1.1");
+    story.breaks("nested.settles-below", "run b");
+
+    let mut story = child_of_which_one_never_began();
+    story.starts("d", "child", "r2");
+    story.starts("e", "main", "r1 r1.1");
+    story.breaks("nested.settles-below", "run b");
+
+    let mut story = child_of_which_one_never_began();
+    story.starts("d", "child", "r2").ends("d", "ok", "", "r2");
+    story.starts("e", "main", "r1 r1.1");
+    story.keeps("nested.settles-below");
+
+    let mut story = child_of_which_one_never_began();
+    story.asks(json!({"report": {"failed": {"run": "c", "why": "killed"}}}));
+    story.starts("e", "main", "r1 r1.1");
+    story.keeps("nested.settles-below");
+}
+
+#[test]
+fn once_all_below_is_settled_an_end_may_be_given_up() {
+    let mut story = child_that_waits();
+    story.at_secs(20).ends("c", "ok", "r2.1", "r2");
+    story.starts("d", "child", "r2 r2.1");
+    story.ends("d", "ok", "r2.2", "r2 r2.1");
+    story.asks(json!({"report": {"failed": {"run": "b", "why": "nobody knows"}}}));
+    story.does_not_test("nested.settles-below");
+}
+
+#[test]
+fn whoever_hears_of_what_never_began_has_nothing_to_wait_for() {
+    let hears = || {
+        let mut story = child_of_which_one_never_began();
+        story.starts("d", "child", "r2");
+        story.calls("y1", json!({"run": "d"}), "sessions_yield", json!({}));
+        story
+    };
+    let mut story = hears();
+    story.answers("y1", json!({"status": "error"}));
+    story.ends("d", "ok", "", "r2").keeps("nested.yield-wakes");
+    let mut story = hears();
+    story.answers("y1", json!({"status": "yielded"}));
+    story.ends("d", "ok", "", "r2");
+    story.breaks("nested.yield-wakes", "run d of session child yielded");
+}
+
+#[test]
+fn what_is_on_its_way_into_a_run_that_run_does_not_wait_for() {
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    story.has_child("r1", "a", "b", "one");
+    story.has_child("r2", "a", "c", "two");
+    story
+        .ends("b", "ok", "r1.1", "r1")
+        .steers("x1", "a", "r1 r1.1");
+    story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
+    story.answers("y1", json!({"status": "yielded"}));
+    story.ends("a", "ok", "", "m1").steered("x1", "refused");
+    story
+        .starts("d", "main", "r1 r1.1")
+        .ends("d", "ok", "", "r1");
+    story.at_secs(10).ends("c", "ok", "r2.1", "r2");
+    story.starts("e", "main", "r2 r2.1");
+    story.keeps("nested.yield-wakes");
+}
+
+#[test]
+fn a_stop_that_a_dying_gateway_may_not_have_heard_leaves_something_to_wait_for() {
+    let stopped = |dies: bool| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.has_child("r1", "a", "b", "child");
+        story.ends("a", "ok", "", "m1");
+        story.at_secs(10).says_text("m2", HOME, "/stop");
+        if dies {
+            story.crashes(&[], &["b"]);
+        }
+        story.at_secs(20).says("m3", HOME).starts("c", "main", "m3");
+        story.calls("y1", json!({"run": "c"}), "sessions_yield", json!({}));
+        story.answers("y1", json!({"status": "yielded"}));
+        story.ends("c", "ok", "", "m3");
+        story
+    };
+    stopped(true).does_not_test("nested.yield-wakes");
+    stopped(false).breaks("nested.yield-wakes", "run c");
+}
+
+#[test]
+fn what_the_session_of_a_failed_child_says_later_is_not_its_end() {
+    let told = |outcome: &str| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.has_child("r1", "a", "b", "child");
+        story.has_child("r2", "b", "c", "grandchild");
+        story.ends("a", "ok", "", "m1");
+        story.at_secs(10).ends("b", outcome, "r1.1", "r1");
+        story.at_secs(20).ends("c", "ok", "r2.1", "r2");
+        story.starts("d", "child", "r2 r2.1");
+        story.ends("d", "ok", "r2.2", "r2 r2.1");
+        story.delivered("d1", HOME, "r2 r2.1 r2.2");
+        story.world(json!({"rest": "stuck"}));
+        story
+    };
+    told("ok").keeps("relay.liveness");
+    told("error").breaks("relay.liveness", "the completion of run b");
+}

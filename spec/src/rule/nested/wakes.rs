@@ -3,7 +3,7 @@
 use super::super::{Checker, Sink};
 use super::is_open;
 use crate::effect::Effect;
-use crate::facts::{CallFacts, Facts, Role, RunState};
+use crate::facts::{CallFacts, Facts, Role, RunState, Settled};
 use crate::id::{CallId, RunId, SessionKey};
 use crate::stimulus::{Caller, Stimulus};
 use crate::time::Time;
@@ -119,7 +119,7 @@ impl YieldWakes {
             .filter(|call| call.session == by.session);
         all.any(|call| match call.method.as_str() {
             "sessions_spawn" => {
-                call.answer.is_none() || is_open(call, facts) && !has_heard(&by.by, call, facts)
+                call.answer.is_none() || may_be_open(call, facts) && !has_heard(&by.by, call, facts)
             }
             // Its reply may come.
             "sessions_send" => true,
@@ -138,6 +138,7 @@ impl YieldWakes {
                     && spawn.origins == call.origins
                     && is_open(spawn, facts)
                     && !is_handed(spawn, facts)
+                    && !is_steered(spawn, run, facts)
             })
         });
         let waits: Vec<CallId> = waits.cloned().collect();
@@ -273,7 +274,36 @@ impl Yield {
 /// Whether the end of a spawn was given to a turn.
 fn is_handed(call: &CallFacts, facts: &Facts) -> bool {
     let completion = call.run.as_ref().and_then(|run| facts.completions.get(run));
-    completion.is_some_and(|completion| !completion.turns.is_empty())
+    !call.told.is_empty() || completion.is_some_and(|completion| !completion.turns.is_empty())
+}
+
+/// Whether a spawn may still owe its end: what a gateway was told to stop as it died it may not
+/// have heard.
+fn may_be_open(call: &CallFacts, facts: &Facts) -> bool {
+    if is_open(call, facts) {
+        return true;
+    }
+    let earlier = call.is_accepted() && call.life < facts.lives && facts.was_stopped(call);
+    let Some(run) = call.run.as_ref().filter(|_| earlier) else {
+        return earlier && !call.heard;
+    };
+    let settled = facts.completions.get(run).map(|owed| &owed.settled);
+    match settled {
+        Some(settled) => matches!(settled, None | Some(Settled::Stopped)),
+        None => !facts.is_over(run),
+    }
+}
+
+/// Whether a text that tells of the end of a spawn is on its way into a run.
+fn is_steered(call: &CallFacts, into: &RunId, facts: &Facts) -> bool {
+    let Some(child) = &call.run else {
+        return false;
+    };
+    facts.steers.values().any(|steer| {
+        steer.run == *into
+            && steer.outcome.is_none()
+            && facts.told_in(&steer.markers).contains(child)
+    })
 }
 
 /// Whether the run that calls was given the end of a spawn.
@@ -285,7 +315,7 @@ fn has_heard(by: &Caller, spawn: &CallFacts, facts: &Facts) -> bool {
         .run
         .as_ref()
         .and_then(|run| facts.completions.get(run));
-    completion.is_some_and(|completion| completion.turns.contains(by))
+    spawn.told.contains(by) || completion.is_some_and(|completion| completion.turns.contains(by))
 }
 
 /// Whether the session that asked is told of a spawn's end, and nobody else.

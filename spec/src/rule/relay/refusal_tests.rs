@@ -182,3 +182,23 @@ fn who_began_anew_is_told_or_there_is_a_failure() {
         "run c of the new incarnation was told of it",
     );
 }
+
+#[test]
+fn a_message_that_is_worked_on_anew_has_news_of_its_own() {
+    let again = |anew: bool| {
+        let mut story = Story::new();
+        story.says("m1", ALICE).starts("a", "main", "m1");
+        story.ends("a", "error", "", "m1");
+        story.delivers("d1", ALICE, "m1");
+        story.receipt("d1", json!({"refused": {"permanent": true}}));
+        fails(&mut story, "a");
+        story.at_secs(60);
+        if anew {
+            story.starts("b", "main", "m1").ends("b", "error", "", "m1");
+        }
+        story.at_secs(61).delivers("d2", ALICE, "m1");
+        story
+    };
+    again(false).breaks("relay.retry-classified", "refused for good");
+    again(true).does_not_test("relay.retry-classified");
+}

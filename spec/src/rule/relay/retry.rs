@@ -161,6 +161,18 @@ impl RetryClassified {
         }
         let key = (carrier.clone(), deliver.to.clone());
         let window = facts.profile.dials.relay_window;
+        // A message that came again and was worked on anew has news of its own.
+        let anew = |series: &Series| {
+            let message = facts.messages.get(carrier);
+            let last = message.and_then(|message| message.runs.last());
+            let asked = last
+                .and_then(|run| facts.runs.get(run))
+                .map(|run| run.asked.1);
+            asked.is_some_and(|asked| series.last.1 < asked)
+        };
+        if self.series.get(&key).is_some_and(anew) {
+            self.series.remove(&key);
+        }
         if let Some(series) = self.series.get_mut(&key) {
             series.on_attempt(deliver, carrier, window, facts.now(), sink);
         }

@@ -143,6 +143,44 @@ fn a_failure_is_reported_again_only_where_the_report_may_not_have_left() {
     story.keeps("restart.nothing-twice");
     story.at_secs(20).says("m2", HOME);
     story.at_secs(30).crashes(&[], &[]);
-    story.asks(failed);
+    story.asks(failed.clone());
     story.breaks("restart.nothing-twice", "reported again");
+
+    // Another text of the same run was on its way, or had yet to set out, when the gateway died.
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    let progress = json!({"run_progress": {"run": "a", "text": "m1.1"}});
+    story.push(json!({ "stimulus": progress }), "m1.1", "m1.1");
+    story.delivers("d1", HOME, "m1.1").asks(failed.clone());
+    story.at_secs(5).says("m2", HOME);
+    story.at_secs(10).crashes(&[], &[]).asks(failed.clone());
+    story.keeps("restart.nothing-twice");
+
+    let mut story = Story::new();
+    story.says("m1", HOME).starts("a", "main", "m1");
+    story.asks(failed.clone());
+    story.at_secs(5).says("m2", HOME);
+    story.at_secs(10).ends("a", "ok", "m1.1", "m1");
+    story.crashes(&[], &[]).asks(failed);
+    story.keeps("restart.nothing-twice");
+}
+
+#[test]
+fn of_a_text_in_pieces_each_has_to_arrive() {
+    let told = |pieces: &[&str]| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.has_child("r1", "a", "b", "child");
+        story.ends("a", "ok", "", "m1");
+        story.ends("b", "ok", "r1.1 r1.2", "r1");
+        for (index, piece) in pieces.iter().enumerate() {
+            story.delivered(&format!("d{index}"), HOME, piece);
+        }
+        story.at_secs(5).says("m2", HOME);
+        story.at_secs(10).crashes(&[], &[]);
+        story.asks(json!({"report": {"failed": {"run": "b", "why": "nobody knows"}}}));
+        story
+    };
+    told(&["r1 r1.1"]).keeps("restart.nothing-twice");
+    told(&["r1 r1.1", "r1.2"]).breaks("restart.nothing-twice", "took it to telegram/alice");
 }

@@ -4,8 +4,8 @@ use rustc_hash::FxHashMap;
 
 use crate::address::Address;
 use crate::effect::{Deliver, Effect, Report, StartRun};
-use crate::facts::{DeliveryState, Facts, Role, RunState, Settled};
-use crate::id::{DeliveryId, RunId};
+use crate::facts::{DeliveryFacts, DeliveryState, Facts, Role, RunState, Settled};
+use crate::id::{DeliveryId, Marker, RunId};
 use crate::rule::{Checker, Sink};
 use crate::stimulus::{Delivered, Outcome, Stimulus};
 use crate::time::Time;
@@ -195,10 +195,17 @@ impl NothingTwice {
             return;
         }
         self.did = true;
-        // Another text of it may have failed since, of which the gateway died.
+        // Another text of it may have failed, of which the gateway died: its last words, say.
         let doubted = |before: usize| {
+            let said = facts.replies.get(run).map(|reply| reply.since.0);
+            if said.is_some_and(|said| before < said) {
+                return true;
+            }
             let mut deliveries = facts.deliveries.values();
-            deliveries.any(|other| other.state == DeliveryState::Untold && before < other.asked.0)
+            deliveries.any(|other| {
+                let own = other.speaker.as_ref() == Some(run);
+                other.state == DeliveryState::Untold && (own || before < other.asked.0)
+            })
         };
         if before
             .is_some_and(|before| before < self.noted && self.failing < before && !doubted(before))
@@ -230,13 +237,24 @@ impl NothingTwice {
         // What a bound child says in its conversation tells its requester nothing.
         let key = facts.runs.get(run).map(|run| &run.key);
         let is_own = |at: &Address| key.is_some_and(|key| facts.was_bound(key, at));
-        let mut deliveries = facts.deliveries.iter();
-        let found = deliveries.find(|(_, delivery)| {
+        let took = |delivery: &&DeliveryFacts| {
             !is_own(&delivery.to)
                 && delivery.state == DeliveryState::Accepted
                 && delivery.known.is_some_and(|known| known < self.noted_at)
                 && self.failing < delivery.asked.0
+        };
+        // Of a text in pieces each has to be there.
+        let words = completion.map_or(&[][..], |completion| completion.words.as_slice());
+        let arrived = |word: &Marker| {
+            let mut taken = facts.deliveries.values().filter(took);
+            taken.any(|delivery| delivery.markers.contains(word))
+        };
+        let mut deliveries = facts.deliveries.iter();
+        let found = deliveries.find(|(_, delivery)| {
+            let says = || delivery.markers.iter().any(|marker| words.contains(marker));
+            took(delivery)
                 && facts.told_in(&delivery.markers).contains(run)
+                && (!says() || words.iter().all(arrived))
         });
         found.map(|(id, delivery)| (id, &delivery.to))
     }

@@ -60,7 +60,8 @@ impl Checker for DecidedAgain {
                 }
                 for (marker, message) in facts.messages_here() {
                     let first = message.runs.is_empty() && message.at == deliver.to;
-                    if first && hands(message, facts).is_some() && self.told.insert(marker.clone())
+                    // Whose it is by then may be in doubt; who is told knows.
+                    if first && self.told.insert(marker.clone()) && hands(message, facts).is_some()
                     {
                         sink.witness();
                     }

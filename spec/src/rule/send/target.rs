@@ -108,7 +108,7 @@ fn is_stopped(call: &CallFacts, facts: &Facts) -> bool {
         return false;
     };
     let run = facts.runs.get(run);
-    run.is_none_or(|run| run.cancelled || !run.state.is_live())
+    facts.was_stopped(call) || run.is_none_or(|run| run.cancelled || !run.state.is_live())
 }
 
 /// Whether the text itself is there to be sent.

@@ -56,7 +56,9 @@ impl Checker for Atomic {
                 self.labels.on_answer(call, facts);
                 if call.method == "sessions.reset" && is_done(call) {
                     let key = call.text("key").and_then(|key| facts.session_named(key));
-                    if let Some(key) = key {
+                    // It may have begun anew before the call was answered.
+                    let anew = |key: &&SessionKey| !facts.began_since(key.as_str(), call.made.0);
+                    if let Some(key) = key.filter(anew) {
                         self.told.insert(key.clone(), facts.index());
                     }
                 }

@@ -124,7 +124,11 @@ impl Fenced {
         let Some(key) = key.and_then(|key| facts.session_named(key)) else {
             return;
         };
-        for (run, _) in facts.live_runs(key) {
+        // What was asked for since the call may be in the session as it is after that.
+        let began = facts.began_since(key.as_str(), call.made.0);
+        let live = facts.live_runs(key);
+        let live = live.filter(|(_, run)| !began || run.asked.0 < call.made.0);
+        for (run, _) in live {
             self.runs.insert(run.clone(), key.clone());
         }
         let made = call.made.0;

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use crate::address::Address;
 use crate::effect::Memory::{self, Continue, Fresh};
 use crate::rule::tale::{Tale, direct};
+use crate::stimulus::Start;
 use crate::time::Span;
+use crate::verdict::Verdict;
 
 const KEY: &str = "agent:main:main";
 
@@ -156,4 +158,35 @@ fn half_a_key_reaches_nobody() {
         "session.key-canonical",
         "run a for call p1 is in session agent:main:main, and named was \"agent:main\"",
     );
+}
+
+#[test]
+fn who_began_anew_before_a_reset_was_answered_has_forgotten() {
+    let told = |early: bool| {
+        let mut tale = Tale::new(json!({}));
+        tale.dial(|dials| dials.reset_keeps_id = true);
+        tale.says("chat", "alice", "m1")
+            .turn("a", KEY, Fresh, "m1")
+            .beats(KEY, "h1")
+            .admin("x", "sessions.reset", KEY);
+        if early {
+            tale.start("b", KEY, Fresh, &["h1"]);
+            tale.started("b", Start::Started);
+        }
+        tale.answer("x", json!({"ok": true}));
+        if early {
+            tale.ends("b", "b.1");
+        }
+        tale.says("chat", "alice", "m2")
+            .start("c", KEY, Continue, &["m2"]);
+        tale
+    };
+    told(false).breaks(
+        "session.reset-atomic",
+        "run c for message ⟦m2⟧ starts with its memory in session agent:main:main, which began at 0:00:00.003",
+    );
+    assert!(!matches!(
+        told(true).verdict("session.reset-atomic"),
+        Verdict::Fail(_)
+    ));
 }

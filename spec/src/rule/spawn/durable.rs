@@ -170,6 +170,9 @@ impl Durable {
             return None;
         }
         let Some(run) = &call.run else {
+            if call.heard {
+                return None;
+            }
             return Some("no run ever had its task, and nobody was told".to_owned());
         };
         let completion = facts.completions.get(run);

@@ -97,6 +97,8 @@ impl Slots {
         if let Some(pool) = Working::pool(call, facts) {
             self.working.push(pool, run);
         }
+        // Whoever still waits may have no room again.
+        self.look_for_room(facts.now(), facts);
     }
 
     fn on_call(&mut self, call: &Call, facts: &Facts) {
@@ -171,22 +173,15 @@ impl Slots {
 
     /// Nobody waits while there is room.
     fn judge_waiting(&mut self, patience: Span, at: Time, facts: &Facts, sink: &mut Sink) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        for (id, waiting) in &mut self.waiting {
-            let Some(call) = facts.calls.get(id) else {
+        self.look_for_room(at, facts);
+        for (id, waiting) in &self.waiting {
+            let Some((room, call)) = waiting.room.zip(facts.calls.get(id)) else {
                 continue;
             };
-            let most = most_at_work(call, facts);
-            let working =
-                Working::pool(call, facts).map_or(0, |pool| self.working.count(&pool, true, facts));
-            if most <= working {
-                waiting.room = None;
-                continue;
-            }
-            let room = *waiting.room.get_or_insert(at);
             if room + patience <= at {
+                let most = most_at_work(call, facts);
+                let pool = Working::pool(call, facts);
+                let working = pool.map_or(0, |pool| self.working.count(&pool, true, facts));
                 sink.fail_since(
                     waiting.since,
                     format!("spawn {id} is accepted, and waits while {working} of {most} runs of children are at work"),
@@ -194,5 +189,22 @@ impl Slots {
                 );
             }
         }
+    }
+
+    /// Since when there is room for each that waits. Whoever was stopped waits no longer.
+    fn look_for_room(&mut self, at: Time, facts: &Facts) {
+        let working = &mut self.working;
+        self.waiting.retain(|id, waiting| {
+            let Some(call) = facts.calls.get(id) else {
+                return true;
+            };
+            let pool = Working::pool(call, facts);
+            let working = pool.map_or(0, |pool| working.count(&pool, true, facts));
+            match most_at_work(call, facts) <= working {
+                true => waiting.room = None,
+                false => waiting.room = waiting.room.or(Some(at)),
+            }
+            !facts.was_stopped(call) && call.told.is_empty()
+        });
     }
 }

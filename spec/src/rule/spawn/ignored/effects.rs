@@ -303,7 +303,11 @@ impl Effects {
             return;
         }
         for (id, since) in &self.tasks {
-            if facts.calls.get(id).is_some_and(|call| call.run.is_none()) {
+            let call = facts.calls.get(id);
+            // Whoever is stopped may stop what waits, and what waits may be stopped itself.
+            let waits =
+                |call: &CallFacts| call.run.is_none() && !call.heard && !facts.was_stopped(call);
+            if call.is_some_and(waits) {
                 sink.fail_since(
                     *since,
                     format!("spawn {id} is accepted, and no run is given its task"),
@@ -490,6 +494,20 @@ fn judge_told(run: &RunId, told: &Told, facts: &Facts, sink: &mut Sink) {
         return;
     }
     if person && !told.person {
+        // Whoever was to say it there tried to, and it came to nothing.
+        let tried = |turn: &RunId| {
+            let mut deliveries = facts.deliveries.values();
+            deliveries.any(|other| {
+                other.speaker.as_ref() == Some(turn) && call.origins.contains(&other.to)
+            })
+        };
+        let said = completion.is_some_and(|completion| match &completion.settled {
+            Some(Settled::ByTurn(turn)) => tried(turn),
+            _ => false,
+        });
+        if said {
+            return;
+        }
         sink.fail_since(
             told.since,
             format!(

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{CHILD, KEY, spawn};
 use crate::effect::Memory::Fresh;
-use crate::rule::tale::Tale;
+use crate::rule::tale::{Tale, direct};
 use crate::stimulus::Start;
 use crate::time::Span;
 
@@ -156,6 +156,24 @@ fn nobody_waits_while_there_is_room() {
         .ends("b1", "b1.1")
         .rests();
     killed.says_nothing(rule);
+    let mut stopped = waiting();
+    stopped
+        .writes(&direct("chat", "alice"), "alice", "m2", "/stop")
+        .ends("b1", "b1.1")
+        .rests();
+    stopped.says_nothing(rule);
+    stopped.keeps("spawn.nothing-ignored");
+    // There was room, and another one took it.
+    let mut next = waiting();
+    next.call("r3", "a", "sessions_spawn", json!({}))
+        .accepts("r3", &child(3), "run")
+        .ends("b1", "b1.1")
+        .start("b2", &child(2), Fresh, &["r2"])
+        .started("b2", Start::Started)
+        .after(Span::mins(5))
+        .ends("b2", "b2.1")
+        .start("b3", &child(3), Fresh, &["r3"]);
+    next.keeps(rule);
 }
 
 fn asked(list: Value, params: Value) -> Tale {
