@@ -68,7 +68,7 @@ fn shows(broken: &Broken, gate: &mut Gate, cut: &Cut) -> Result<(), String> {
 }
 
 /// What does not come back from its log, and why.
-const NOT_CUT: [(&str, &str); 12] = [
+const NOT_CUT: [(&str, &str); 10] = [
     (
         "channels-known-by-name",
         "a relation is between two plays, and a log is of one",
@@ -98,16 +98,8 @@ const NOT_CUT: [(&str, &str); 12] = [
         "a run that ends twice is told as one that ends once",
     ),
     (
-        "the-killed-speak-on",
-        "what an agent repeats of what only a wrong gateway tells it stands in its script",
-    ),
-    (
         "children-begin-after-the-kill",
         "how long a thread takes to open is not told",
-    ),
-    (
-        "a-turn-that-told-is-forgotten",
-        "between which effects of one reply the gateway dies is not told",
     ),
     (
         "recovered-counts-as-told",

@@ -16,10 +16,8 @@ use moorline_spec::trace::Rest;
 use moorline_spec::verdict::Verdict;
 use moorline_spec::wire::Disk;
 
-/// How many worlds each profile is played in. It is meant to be 5 000: from tree 263 on one in some
-/// hundred breaks a rule still, where a child that waits for its place dies or is stopped, where a run
-/// is stopped before its start is refused, or where a turn tells a session that was just reset.
-const WORLDS: u64 = 250;
+/// How many worlds each profile is played in.
+const WORLDS: u64 = 5_000;
 
 /// What a world breaks, the rule first.
 fn broken(scenario: &Scenario, profile: &Profile) -> Option<(&'static str, String)> {
