@@ -24,8 +24,8 @@ enum Form {
 
 /// Something that is written as a record when somebody reads it.
 pub trait Written: Send + Sync {
-    /// The text, always the same.
-    fn text(&self) -> Text;
+    /// Appends its text, always the same.
+    fn write(&self, to: &mut String);
 }
 
 impl Record {
@@ -38,7 +38,19 @@ impl Record {
     pub fn text(&self) -> Text {
         match &self.0 {
             Form::Text(text) => text.clone(),
-            Form::Later(written) => written.text(),
+            Form::Later(written) => {
+                let mut text = String::new();
+                written.write(&mut text);
+                text.into()
+            }
+        }
+    }
+
+    /// Appends what it says, as to the end of a journal: nothing is put together beside it.
+    pub fn write(&self, to: &mut String) {
+        match &self.0 {
+            Form::Text(text) => to.push_str(text),
+            Form::Later(written) => written.write(to),
         }
     }
 }
@@ -96,8 +108,8 @@ mod tests {
     struct Late;
 
     impl Written for Late {
-        fn text(&self) -> Text {
-            Text::new_static("[1]")
+        fn write(&self, to: &mut String) {
+            to.push_str("[1]");
         }
     }
 
@@ -105,6 +117,10 @@ mod tests {
     fn a_record_that_is_written_later_is_as_good_as_its_text() {
         let late = Record::later(Late);
         assert_eq!(late, Record::from("[1]"));
+        let mut journal = "[0]".to_owned();
+        late.write(&mut journal);
+        Record::from("[2]").write(&mut journal);
+        assert_eq!(journal, "[0][1][2]");
         let json = serde_json::to_string(&late).unwrap();
         assert_eq!(json, r#""[1]""#);
         assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), late);

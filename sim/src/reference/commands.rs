@@ -166,7 +166,7 @@ impl Reference {
         let channel = binding.address.channel.clone();
         let opens = self.opens_threads(&binding.address);
         let mut count = 0;
-        for other in self.state.bound_to.get(&key).cloned().unwrap_or_default() {
+        for other in self.state.bindings.of(&key) {
             if !self.decisions.of_bindings().limit_reaches(other == number) {
                 continue;
             }
@@ -238,8 +238,8 @@ impl Reference {
         }
         let binding = self.state.bindings.get(&number);
         let key = binding.map(|binding| binding.key.clone());
-        let all = key.as_ref().and_then(|key| self.state.bound_to.get(key));
-        let mut all = all.cloned().unwrap_or_default();
+        let all = key.as_ref().map(|key| self.state.bindings.of(key));
+        let mut all = all.unwrap_or_default();
         all.retain(|&other| self.decisions.of_bindings().close_reaches(other == number));
         for &other in &all {
             self.unbind(other, UnboundBecause::Unfocus);
