@@ -129,8 +129,7 @@ impl Reference {
     }
 
     pub(super) fn reschedule_bindings(&mut self) {
-        let numbers: Vec<u64> = self.state.bindings.keys().copied().collect();
-        for number in numbers {
+        for number in self.state.bindings.numbers() {
             self.schedule(number);
         }
     }

@@ -1,6 +1,5 @@
 //! The bindings, and where each is found: by its number, by its place, by its session.
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash};
 use std::ops::Index;
 
@@ -8,7 +7,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use moorline_spec::address::Address;
 use moorline_spec::id::SessionKey;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::state::Binding;
 
@@ -17,7 +16,7 @@ use super::state::Binding;
 #[derive(Debug, Default)]
 pub(super) struct Bindings {
     // Each at an address of its own: what is removed is handed on without being copied.
-    all: BTreeMap<u64, Box<Binding>>,
+    all: FxHashMap<u64, Box<Binding>>,
     by_place: HashTable<u64>,
     by_session: HashTable<u64>,
 }
@@ -40,17 +39,19 @@ impl Bindings {
         self.all.is_empty()
     }
 
-    /// The numbers, in order.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &u64> {
-        self.all.keys()
+    /// The numbers, in order: whoever looks at all of them has the time to sort them.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        let mut numbers: Vec<u64> = self.all.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers
     }
 
     /// The bindings, in the order of their numbers.
     pub(super) fn values(&self) -> impl Iterator<Item = &Binding> {
-        self.all.values().map(|binding| &**binding)
+        self.numbers().into_iter().map(|number| &self[&number])
     }
 
-    /// As [`Bindings::get_mut`], all of them.
+    /// As [`Bindings::get_mut`], all of them, in no order.
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Binding> {
         self.all.values_mut().map(|binding| &mut **binding)
     }
