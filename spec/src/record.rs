@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::id::Text;
 
@@ -19,6 +20,8 @@ pub struct Record(Form);
 #[derive(Clone)]
 enum Form {
     Text(Text),
+    /// A JSON string as it stands in a file, quotes and all.
+    Standing(Text),
     Later(Arc<dyn Written>),
 }
 
@@ -34,10 +37,29 @@ impl Record {
         Self(Form::Later(Arc::new(written)))
     }
 
+    /// A record as it stands in a JSON text, read when somebody wants to know what it says.
+    ///
+    /// # Errors
+    ///
+    /// Where that is not a string, or no text.
+    pub fn standing(json: &RawValue) -> serde_json::Result<Self> {
+        let json = json.get();
+        // Half a character is found by reading alone.
+        if json.starts_with('"') && !json.contains(r"\u") {
+            return Ok(Self(Form::Standing(json.into())));
+        }
+        serde_json::from_str::<Text>(json).map(Self::from)
+    }
+
     /// What it says.
+    ///
+    /// # Panics
+    ///
+    /// Never: what stands in a file was looked at when it was read.
     pub fn text(&self) -> Text {
         match &self.0 {
             Form::Text(text) => text.clone(),
+            Form::Standing(json) => serde_json::from_str(json).expect("a JSON string"),
             Form::Later(written) => {
                 let mut text = String::new();
                 written.write(&mut text);
@@ -50,6 +72,7 @@ impl Record {
     pub fn write(&self, to: &mut String) {
         match &self.0 {
             Form::Text(text) => to.push_str(text),
+            Form::Standing(_) => to.push_str(&self.text()),
             Form::Later(written) => written.write(to),
         }
     }
