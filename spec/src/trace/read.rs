@@ -222,7 +222,7 @@ mod tests {
             ),
             (
                 r#"{"at":1,"effect":{"persist":{"record":"\ud800"}}}"#,
-                "unexpected end of hex escape at line 1 column 44",
+                "unexpected end of hex escape at line 1 column 46",
             ),
             (
                 r#"{"at":1,"effect":{"persist":{}}}"#,
