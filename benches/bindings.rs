@@ -51,13 +51,12 @@ fn passes(bindings: usize, due: usize) -> impl Iterator<Item = Vec<Pass>> {
     })
 }
 
+/// Some of the passes of a gateway.
+type Chosen = fn(&[Pass]) -> &[Pass];
+
 /// What so many passes take, by those that `chosen` finds among the passes of each gateway: all of
 /// them are made, so all of them count.
-fn took(
-    gateways: impl Iterator<Item = Vec<Pass>>,
-    chosen: fn(&[Pass]) -> &[Pass],
-    iters: u64,
-) -> Duration {
+fn took(gateways: impl Iterator<Item = Vec<Pass>>, chosen: Chosen, iters: u64) -> Duration {
     let (mut us, mut count) = (0.0, 0);
     for passes in gateways {
         let chosen = chosen(&passes);
@@ -93,7 +92,7 @@ fn sweeps(criterion: &mut Criterion) {
     for bindings in sizes() {
         let due = bindings / 100;
         // The first pass of a gateway finds nothing in a cache.
-        let kinds: [(_, _, fn(&[Pass]) -> &[Pass]); 3] = [
+        let kinds: [(_, _, Chosen); 3] = [
             ("1 % due", due, |all| &all[1..]),
             ("1 % due, first pass", due, |all| &all[..1]),
             ("all due", bindings, |all| all),
