@@ -143,7 +143,7 @@ impl<R: BufRead> Entries<R> {
 /// tells where it is none.
 fn parsed(line: &[u8]) -> serde_json::Result<Entry> {
     match std::str::from_utf8(line) {
-        Ok(line) => serde_json::from_str(line),
+        Ok(line) => Entry::from_json(line),
         Err(_) => serde_json::from_slice(line),
     }
 }

@@ -1,14 +1,16 @@
 //! Markers in texts: `⟦m1⟧`. Information is followed by them, whoever rewords what is around.
 
+use std::fmt;
+
 use crate::id::Marker;
 
 const OPEN: char = '⟦';
 const CLOSE: char = '⟧';
 
 impl Marker {
-    /// As it stands in a text.
-    pub fn in_text(&self) -> String {
-        format!("{OPEN}{self}{CLOSE}")
+    /// As it stands in a text. It is put together where it is written: most rules are kept.
+    pub fn in_text(&self) -> impl fmt::Display {
+        fmt::from_fn(move |f| write!(f, "{OPEN}{self}{CLOSE}"))
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::id::Text;
 
@@ -19,13 +20,15 @@ pub struct Record(Form);
 #[derive(Clone)]
 enum Form {
     Text(Text),
+    /// A JSON string as it stands in a file, quotes and all.
+    Standing(Text),
     Later(Arc<dyn Written>),
 }
 
 /// Something that is written as a record when somebody reads it.
 pub trait Written: Send + Sync {
-    /// The text, always the same.
-    fn text(&self) -> Text;
+    /// Appends its text, always the same.
+    fn write(&self, to: &mut String);
 }
 
 impl Record {
@@ -34,11 +37,43 @@ impl Record {
         Self(Form::Later(Arc::new(written)))
     }
 
+    /// A record as it stands in a JSON text, read when somebody wants to know what it says.
+    ///
+    /// # Errors
+    ///
+    /// Where that is not a string, or no text.
+    pub fn standing(json: &RawValue) -> serde_json::Result<Self> {
+        let json = json.get();
+        // Half a character is found by reading alone.
+        if json.starts_with('"') && !json.contains(r"\u") {
+            return Ok(Self(Form::Standing(json.into())));
+        }
+        serde_json::from_str::<Text>(json).map(Self::from)
+    }
+
     /// What it says.
+    ///
+    /// # Panics
+    ///
+    /// Never: what stands in a file was looked at when it was read.
     pub fn text(&self) -> Text {
         match &self.0 {
             Form::Text(text) => text.clone(),
-            Form::Later(written) => written.text(),
+            Form::Standing(json) => serde_json::from_str(json).expect("a JSON string"),
+            Form::Later(written) => {
+                let mut text = String::new();
+                written.write(&mut text);
+                text.into()
+            }
+        }
+    }
+
+    /// Appends what it says, as to the end of a journal: nothing is put together beside it.
+    pub fn write(&self, to: &mut String) {
+        match &self.0 {
+            Form::Text(text) => to.push_str(text),
+            Form::Standing(_) => to.push_str(&self.text()),
+            Form::Later(written) => written.write(to),
         }
     }
 }
@@ -96,8 +131,8 @@ mod tests {
     struct Late;
 
     impl Written for Late {
-        fn text(&self) -> Text {
-            Text::new_static("[1]")
+        fn write(&self, to: &mut String) {
+            to.push_str("[1]");
         }
     }
 
@@ -105,6 +140,10 @@ mod tests {
     fn a_record_that_is_written_later_is_as_good_as_its_text() {
         let late = Record::later(Late);
         assert_eq!(late, Record::from("[1]"));
+        let mut journal = "[0]".to_owned();
+        late.write(&mut journal);
+        Record::from("[2]").write(&mut journal);
+        assert_eq!(journal, "[0][1][2]");
         let json = serde_json::to_string(&late).unwrap();
         assert_eq!(json, r#""[1]""#);
         assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), late);

@@ -25,8 +25,8 @@ impl Reference {
 
     /// The conversations that are bound to a session, in the order of binding.
     pub fn places_of(&self, key: &SessionKey) -> impl Iterator<Item = &Address> {
-        let numbers = self.state.bound_to.get(key).into_iter().flatten();
-        numbers.filter_map(|number| Some(&self.state.bindings.get(number)?.address))
+        let numbers = self.state.bindings.of(key).into_iter();
+        numbers.map(|number| &self.state.bindings[&number].address)
     }
 
     /// Ties a conversation to a session; it has one owner. Whoever binds says what is to come before
@@ -46,7 +46,7 @@ impl Reference {
         }
         let place = match self.decisions.of_bindings().bound_as(&address) {
             Cow::Borrowed(_) => None,
-            Cow::Owned(place) => Some(place),
+            Cow::Owned(place) => Some(Box::new(place)),
         };
         self.state.bindings_made += 1;
         let number = self.state.bindings_made;
@@ -82,7 +82,7 @@ impl Reference {
     /// The binding of a place, as far as anybody looked.
     pub(super) fn number_at(&self, at: &Address) -> Option<u64> {
         let place = self.decisions.of_bindings().place(at);
-        self.state.bound.get(&*place).copied()
+        self.state.bindings.at(&place)
     }
 
     /// The limits that hold for a binding: its own, else those of the configuration.
@@ -129,8 +129,7 @@ impl Reference {
     }
 
     pub(super) fn reschedule_bindings(&mut self) {
-        let numbers: Vec<u64> = self.state.bindings.keys().copied().collect();
-        for number in numbers {
+        for number in self.state.bindings.numbers() {
             self.schedule(number);
         }
     }
@@ -140,7 +139,7 @@ impl Reference {
         let binding = if self.decisions.of_bindings().frees(reason) {
             self.state.remove_binding(number)?
         } else {
-            self.state.bindings.get(&number)?.clone()
+            Box::new(self.state.bindings.get(&number)?.clone())
         };
         self.dirty(Dirty::Binding(number));
         self.out.push(Effect::Report(Report::Unbound {
@@ -200,14 +199,14 @@ impl Reference {
         if !self.decisions.of_bindings().ends_with_session(reason) {
             return;
         }
-        for number in self.state.bound_to.get(key).cloned().unwrap_or_default() {
+        for number in self.state.bindings.of(key) {
             self.unbind(number, reason);
         }
     }
 
     /// Ends the binding that was made for one run.
     pub(super) fn unbind_run(&mut self, run: u64, key: &SessionKey, reason: UnboundBecause) {
-        for number in self.state.bound_to.get(key).cloned().unwrap_or_default() {
+        for number in self.state.bindings.of(key) {
             let binding = self.state.bindings.get(&number);
             if binding.is_some_and(|binding| binding.run == Some(run)) {
                 self.unbind(number, reason);
@@ -218,7 +217,7 @@ impl Reference {
     /// The run that a binding was made for is asked for again under another name.
     pub(super) fn rename_binding(&mut self, old: u64, new: u64) {
         let key = self.state.runs.get(&new).map(|run| run.key.clone());
-        let of_it = key.and_then(|key| self.state.bound_to.get(&key).cloned());
+        let of_it = key.map(|key| self.state.bindings.of(&key));
         for number in of_it.unwrap_or_default() {
             let binding = self.state.bindings.get_mut(&number);
             if let Some(binding) = binding.filter(|binding| binding.run == Some(old)) {

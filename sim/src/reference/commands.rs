@@ -166,7 +166,7 @@ impl Reference {
         let channel = binding.address.channel.clone();
         let opens = self.opens_threads(&binding.address);
         let mut count = 0;
-        for other in self.state.bound_to.get(&key).cloned().unwrap_or_default() {
+        for other in self.state.bindings.of(&key) {
             if !self.decisions.of_bindings().limit_reaches(other == number) {
                 continue;
             }
@@ -210,41 +210,42 @@ impl Reference {
         format!("✅ {name} set to {span} for {count} binding(s){next}.")
     }
 
-    fn unfocus_command(&mut self, inbound: &Inbound) -> String {
+    /// The binding where a command is said that ends it, or why it does not. It works although the
+    /// target is broken.
+    fn theirs_to_end(&mut self, inbound: &Inbound, what: &str) -> Result<u64, String> {
         if let Some(why) = self.unavailable(inbound) {
-            return why;
+            return Err(why);
         }
-        // A command works although the target is broken.
-        let Some(number) = self.bound_here(&inbound.at) else {
-            return "ℹ️ This thread is not currently focused.".to_owned();
-        };
-        if let Some(owner) = self.not_owner(number, inbound) {
-            return format!("⚠️ Only {owner} can unfocus this conversation.");
+        let number = self.bound_here(&inbound.at);
+        let number = number.ok_or("ℹ️ This thread is not currently focused.")?;
+        match self.not_owner(number, inbound) {
+            Some(owner) => Err(format!("⚠️ Only {owner} can {what}.")),
+            None => Ok(number),
         }
-        self.unbind(number, UnboundBecause::Unfocus);
-        "✅ Thread unfocused.".to_owned()
+    }
+
+    fn unfocus_command(&mut self, inbound: &Inbound) -> String {
+        match self.theirs_to_end(inbound, "unfocus this conversation") {
+            Ok(number) => {
+                self.unbind(number, UnboundBecause::Unfocus);
+                "✅ Thread unfocused.".to_owned()
+            }
+            Err(why) => why,
+        }
     }
 
     /// Ends every binding of the session that is bound where it is said.
     fn close_command(&mut self, inbound: &Inbound) -> String {
-        if let Some(why) = self.unavailable(inbound) {
-            return why;
-        }
-        let Some(number) = self.bound_here(&inbound.at) else {
-            return "ℹ️ This thread is not currently focused.".to_owned();
+        let number = match self.theirs_to_end(inbound, "close this session") {
+            Ok(number) => number,
+            Err(why) => return why,
         };
-        if let Some(owner) = self.not_owner(number, inbound) {
-            return format!("⚠️ Only {owner} can close this session.");
-        }
-        let binding = self.state.bindings.get(&number);
-        let key = binding.map(|binding| binding.key.clone());
-        let all = key.as_ref().and_then(|key| self.state.bound_to.get(key));
-        let mut all = all.cloned().unwrap_or_default();
+        let key = self.state.bindings[&number].key.clone();
+        let mut all = self.state.bindings.of(&key);
         all.retain(|&other| self.decisions.of_bindings().close_reaches(other == number));
         for &other in &all {
             self.unbind(other, UnboundBecause::Unfocus);
         }
-        let key = key.unwrap_or_default();
         format!("✅ Closed {key}: {} binding(s) removed.", all.len())
     }
 

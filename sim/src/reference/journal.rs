@@ -67,10 +67,14 @@ enum Change {
 struct Changes(Vec<Change>);
 
 impl Written for Changes {
-    fn text(&self) -> Text {
-        record::text(&self.0)
+    fn write(&self, to: &mut String) {
+        to.reserve(CHANGE_LEN * self.0.len());
+        record::write(&self.0, to);
     }
 }
+
+/// The length of a change as a rule, in bytes: a record of thousands is not moved while it grows.
+const CHANGE_LEN: usize = 160;
 
 /// The record of nothing: what the one before it was to precede has happened.
 pub(super) const NOTHING: Text = Text::new_static("[]");
@@ -142,7 +146,7 @@ fn change(dirty: Dirty, state: &State) -> Option<Change> {
             .share(&number)
             .map_or(Change::Posted(number), Change::Post),
         Dirty::Binding(number) => match state.bindings.get(&number) {
-            Some(binding) => Change::Binding(binding.clone()),
+            Some(binding) => Change::Binding(Box::new(binding.clone())),
             None => Change::Unbound(number),
         },
         Dirty::Touch(number) => {

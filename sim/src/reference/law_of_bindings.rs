@@ -431,21 +431,17 @@ fn holds(
     account: Option<usize>,
 ) -> Result<(), TestCaseError> {
     let state = &real.gateway.state;
-    prop_assert_eq!(
-        state.bound.len(),
-        state.bindings.len(),
-        "one binding for a place"
-    );
-    let indexed: usize = state.bound_to.values().map(Vec::len).sum();
-    prop_assert_eq!(
-        indexed,
-        state.bindings.len(),
-        "the index by session is the inverse"
-    );
-    for (of, numbers) in &state.bound_to {
-        for number in numbers {
-            prop_assert_eq!(&state.bindings[number].key, of);
-        }
+    for binding in state.bindings.values() {
+        let number = binding.number;
+        let at = state.bindings.at(&binding.address);
+        prop_assert_eq!(at, Some(number), "one binding for a place");
+    }
+    for of in (0..KEYS).map(key) {
+        let bound = state.bindings.values().filter(|binding| binding.key == of);
+        let numbers: Vec<u64> = bound.map(|binding| binding.number).collect();
+        prop_assert_eq!(state.bindings.first_of(&of), numbers.first().copied());
+        let indexed = state.bindings.of(&of);
+        prop_assert_eq!(indexed, numbers, "the index by session is the inverse");
     }
     if let Some(account) = account {
         let others = |rows: &[Row]| -> Vec<Row> {

@@ -107,7 +107,7 @@ impl Reference {
         let mut openings = self.state.openings.values();
         Spare {
             runs: session.current.is_some() || !session.queue.is_empty() || session.ghost,
-            bound: self.state.bound_to.contains_key(key),
+            bound: self.state.bindings.first_of(key).is_some(),
             owes: debts.any(|debt| debt.requester == *key || debt.child == *key)
                 || posts.any(|post| post.purpose == Purpose::Output(key.clone()))
                 || openings.any(|opening| opening.spawn.requester == *key),

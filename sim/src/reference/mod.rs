@@ -7,6 +7,7 @@
 mod admit;
 mod archive;
 mod bindings;
+mod bound;
 mod cancel;
 mod commands;
 mod decisions;
@@ -180,7 +181,9 @@ impl Reference {
         let reports = |effect: &Effect| matches!(effect, Effect::Report(Report::Failed { .. }));
         let reported = self.out.iter().any(reports);
         self.persist(effects);
-        effects.append(&mut self.out);
+        // After a pass there are thousands, which stay where they are.
+        std::mem::swap(effects, &mut self.out);
+        effects.splice(..0, self.out.drain(..));
         // The next life knows by this that they left.
         if reported && self.decisions.of_nesting().notes_reports() {
             let record = journal::NOTHING.into();

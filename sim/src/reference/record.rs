@@ -3,15 +3,14 @@
 //! more than its looks. serde reads such lists into structs as they are; a field that is left
 //! out stands as `null`, so only an `Option` may be left out.
 
-use moorline_spec::id::Text;
 use serde::ser::{self, Serialize};
 
-/// A value as the text of a record.
-pub(super) fn text(value: &impl Serialize) -> Text {
-    let mut out = Vec::new();
+/// Appends a value as the text of a record.
+pub(super) fn write(value: &impl Serialize, to: &mut String) {
+    let mut out = std::mem::take(to).into_bytes();
     let written = value.serialize(Fields(&mut out));
     written.expect("state is plain data");
-    String::from_utf8(out).expect("JSON is UTF-8").into()
+    *to = String::from_utf8(out).expect("JSON is UTF-8");
 }
 
 /// Writes everything but structs as `serde_json` does.
@@ -281,7 +280,7 @@ mod tests {
 
     use serde::{Deserialize, Serialize};
 
-    use super::text as written;
+    use super::write;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Thing {
@@ -302,7 +301,9 @@ mod tests {
 
     #[track_caller]
     fn check(thing: &Thing, text: &str) {
-        assert_eq!(written(thing), text);
+        let mut written = String::new();
+        write(thing, &mut written);
+        assert_eq!(written, text);
         assert_eq!(serde_json::from_str::<Thing>(text).unwrap(), *thing);
     }
 

@@ -183,7 +183,7 @@ impl Reference {
         if let Some(call) = call {
             self.accept(number, call, false);
         }
-        if let Some(&binding) = self.state.bound_to.get(&key).and_then(|of| of.first()) {
+        if let Some(binding) = self.state.bindings.first_of(&key) {
             self.introduce(binding);
         }
     }

@@ -13,6 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::bound::Bindings;
 use super::decisions::{Audience, Mode, Runtime, Times};
 use super::given_up::GivenUp;
 use super::nested::Nesting;
@@ -318,7 +319,7 @@ pub(super) struct Binding {
     pub incarnation: u64,
     /// What its place is called among those that are bound, where not by its address.
     #[serde(skip)]
-    pub place: Option<Address>,
+    pub place: Option<Box<Address>>,
     /// When the sweep looks at it next; entries of the order for other times are stale.
     #[serde(skip)]
     pub due: Option<Time>,
@@ -444,10 +445,7 @@ pub(super) struct State {
     pub runs: Shelf<Run>,
     pub debts: Shelf<Debt>,
     pub posts: Shelf<Post>,
-    /// Behind pointers: the sweep takes them out from the front.
-    pub bindings: BTreeMap<u64, Box<Binding>>,
-    pub bound: FxHashMap<Address, u64>,
-    pub bound_to: FxHashMap<SessionKey, Vec<u64>>,
+    pub bindings: Bindings,
     pub order: BTreeSet<(Time, u64)>,
     /// The bindings whose last touch is not on the disk yet.
     pub touched: Vec<u64>,
@@ -506,31 +504,17 @@ impl State {
 
     /// The first binding of a session.
     pub(super) fn address_of(&self, key: &SessionKey) -> Option<&Address> {
-        let number = self.bound_to.get(key)?.first()?;
-        self.bindings.get(number).map(|binding| &binding.address)
+        let number = self.bindings.first_of(key)?;
+        Some(&self.bindings.get(&number)?.address)
     }
 
     pub(super) fn insert_binding(&mut self, binding: Box<Binding>) {
         self.bindings_made = self.bindings_made.max(binding.number);
-        self.bound.insert(binding.place().clone(), binding.number);
-        let of = self.bound_to.entry(binding.key.clone()).or_default();
-        if !of.contains(&binding.number) {
-            of.push(binding.number);
-        }
-        self.bindings.insert(binding.number, binding);
+        self.bindings.insert(binding);
     }
 
     pub(super) fn remove_binding(&mut self, number: u64) -> Option<Box<Binding>> {
-        let binding = self.bindings.remove(&number)?;
-        if self.bound.get(binding.place()) == Some(&number) {
-            self.bound.remove(binding.place());
-        }
-        if let Some(of) = self.bound_to.get_mut(&binding.key) {
-            of.retain(|&other| other != number);
-            if of.is_empty() {
-                self.bound_to.remove(&binding.key);
-            }
-        }
+        let binding = self.bindings.remove(number)?;
         if let Some(due) = binding.due {
             self.order.remove(&(due, number));
         }
@@ -539,8 +523,9 @@ impl State {
 }
 
 impl Binding {
-    fn place(&self) -> &Address {
-        self.place.as_ref().unwrap_or(&self.address)
+    /// What its place is called among those that are bound.
+    pub(super) fn place(&self) -> &Address {
+        self.place.as_deref().unwrap_or(&self.address)
     }
 }
 

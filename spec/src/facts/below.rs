@@ -102,7 +102,7 @@ impl Facts {
                 "subagents" => call.text("action") == Some("kill"),
                 _ => false,
             };
-            stops && call.answer.is_none() && call.life == self.lives
+            stops && call.waits_in(self.lives)
         })
     }
 
@@ -297,13 +297,8 @@ impl Facts {
 
     /// The gateway died before it answered: what it was to stop it may have stopped.
     pub(super) fn suppose_stops(&mut self) {
-        let life = self.lives;
-        let unanswered = self
-            .calls
-            .values()
-            .filter(|call| call.answer.is_none() && call.life == life);
         let mut roots: Vec<SessionKey> = Vec::new();
-        for call in unanswered {
+        for call in self.unanswered_calls() {
             match call.method.as_str() {
                 "sessions.reset" | "sessions.delete" => {
                     let key = call.text("key").and_then(|key| self.session_named(key));

@@ -138,7 +138,7 @@ impl Facts {
         // The call it belongs to: of those that wait and have no thread yet, the oldest that asked
         // for one, there if possible.
         let waiting = self.calls.iter().filter(|(_, call)| {
-            let waits = call.answer.is_none() && call.life == self.lives;
+            let waits = call.waits_in(self.lives);
             call.method == "sessions_spawn" && waits && !call.asked_thread
         });
         let call = waiting.min_by_key(|(_, call)| {
@@ -241,8 +241,9 @@ impl Facts {
     /// bound there.
     pub(super) fn suppose_bindings(&mut self) {
         let waits = |call: &CallFacts| {
-            let made = call.answer.is_none() && call.life == self.lives;
-            made && call.method == "sessions_spawn" && call.by != Caller::Plugin
+            call.waits_in(self.lives)
+                && call.method == "sessions_spawn"
+                && call.by != Caller::Plugin
         };
         let waiting = self.calls.iter().filter(|(_, call)| waits(call));
         let mut supposed: Vec<_> = waiting

@@ -210,7 +210,7 @@ impl Facts {
             .opened_for
             .get(at)
             .and_then(|call| self.calls.get(call));
-        call.is_some_and(|call| call.answer.is_none() && call.life == self.lives)
+        call.is_some_and(|call| call.waits_in(self.lives))
     }
 
     /// The binding by which a child's session is tied to the same ids in another account or channel,

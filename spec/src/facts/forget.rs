@@ -69,7 +69,7 @@ impl Facts {
         needed.extend(self.late.keys());
         let runs = &self.runs;
         self.calls.retain(|id, call| {
-            let waits = call.answer.is_none() && call.life == lives;
+            let waits = call.waits_in(lives);
             let runs = call.run.as_ref().is_some_and(|run| runs.contains_key(run));
             let waits = waits || self.below.unbegun.contains(id);
             waits || runs || needed.contains(id) || before <= call.made.0

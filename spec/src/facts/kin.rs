@@ -97,7 +97,7 @@ impl Facts {
     pub(super) fn unanswered_calls(&self) -> impl Iterator<Item = &CallFacts> {
         let life = self.lives;
         let calls = self.calls.values();
-        calls.filter(move |call| call.answer.is_none() && call.life == life)
+        calls.filter(move |call| call.waits_in(life))
     }
 
     /// The gateway died before it answered: whom it was to spawn or to call so may have that label.

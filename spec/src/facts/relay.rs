@@ -97,8 +97,8 @@ impl Facts {
         owed.extend(replies.map(|(run, reply)| Owed::Reply(run, reply)));
         let late = self.late.iter().filter(|(_, late)| !late.settled);
         owed.extend(late.map(|(call, late)| Owed::Late(call, late)));
-        let waiting = |call: &CallFacts| call.answer.is_none() && call.life == self.lives;
-        let calls = self.calls.iter().filter(|(_, call)| waiting(call));
+        let calls = self.calls.iter();
+        let calls = calls.filter(|(_, call)| call.waits_in(self.lives));
         owed.extend(calls.map(|(id, call)| Owed::Answer(id, call)));
         owed.sort_by_key(Owed::since);
         owed
@@ -458,12 +458,7 @@ impl Facts {
         self.suppose_bindings();
         self.doubt_children();
         self.doubt_archives();
-        let life = self.lives;
-        let waiting = self
-            .calls
-            .values()
-            .filter(|call| call.answer.is_none() && call.life == life);
-        self.owed -= waiting.count();
+        self.owed -= self.unanswered_calls().count();
     }
 
     /// A new life begins. Whatever did not outlive the last one is over: where nobody saw that one
@@ -555,7 +550,11 @@ impl Owed<'_> {
                 (format!("{requester} for {}", list(&c.origins)), what)
             }
             Self::Reply(run, reply) => {
-                let markers: Vec<String> = reply.words.iter().map(Marker::in_text).collect();
+                let markers: Vec<String> = reply
+                    .words
+                    .iter()
+                    .map(|marker| marker.in_text().to_string())
+                    .collect();
                 (
                     list(&reply.to),
                     format!("the words of run {run} {}", markers.join(" ")),

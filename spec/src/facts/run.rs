@@ -132,6 +132,11 @@ pub struct CallFacts {
 }
 
 impl CallFacts {
+    /// Whether it was made in that life, and has no answer.
+    pub(super) fn waits_in(&self, life: u32) -> bool {
+        self.answer.is_none() && self.life == life
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> Option<&str> {
         self.answer.as_ref()?.get("status")?.as_str()
@@ -250,7 +255,7 @@ impl Facts {
         else {
             return;
         };
-        if call.answer.is_none() && call.life == self.lives {
+        if call.waits_in(self.lives) {
             self.owed -= 1;
         }
         call.answer = Some(answer.result.clone());

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use super::moment::Moment;
 use super::{Checker, Keyword, Kind, Rule, Sink};
 use crate::address::Address;
 use crate::effect::{Effect, Report};
@@ -76,9 +77,9 @@ struct Once {
     given: FxHashMap<Number, Vec<RunId>>,
     replaced: FxHashMap<RunId, RunId>,
     /// The runs that ended last, and when.
-    ended: (Time, Vec<RunId>),
+    ended: Moment<RunId>,
     /// The messages that were steered in last, into which runs, and when.
-    taken: (Time, Vec<(Number, RunId)>),
+    taken: Moment<(Number, RunId)>,
     /// Runs that ended as the gateway died: the next life may not know of it.
     unheard: Vec<RunId>,
 }
@@ -105,29 +106,17 @@ impl Checker for Once {
                 self.note_others(messages, &start.run);
             }
             What::Stimulus(Stimulus::Steered(steered)) if steered.outcome == Steering::Taken => {
-                if self.taken.0 != entry.at {
-                    self.taken.0 = entry.at;
-                    self.taken.1.clear();
-                }
-                self.on_taken(&steered.steer, facts, sink);
+                self.on_taken(&steered.steer, entry.at, facts, sink);
             }
             What::Stimulus(Stimulus::RunEnded(ended)) => {
-                if self.ended.0 != entry.at {
-                    self.ended.0 = entry.at;
-                    self.ended.1.clear();
-                }
-                self.ended.1.push(ended.run.clone());
+                self.ended.push(entry.at, ended.run.clone());
             }
             What::World(World::Crashed { .. }) => {
-                if self.ended.0 == entry.at {
-                    self.unheard.append(&mut self.ended.1);
-                }
+                self.unheard.extend(self.ended.take(entry.at));
                 // Nor may it know that a run took a message.
-                if self.taken.0 == entry.at {
-                    for (number, run) in self.taken.1.drain(..) {
-                        if let Some(runs) = self.given.get_mut(&number) {
-                            runs.retain(|other| *other != run);
-                        }
+                for (number, run) in self.taken.take(entry.at) {
+                    if let Some(runs) = self.given.get_mut(&number) {
+                        runs.retain(|other| *other != run);
                     }
                 }
                 // The next life may start what the last one has worked on.
@@ -173,7 +162,7 @@ impl Once {
         self.replaced.insert(old.clone(), new.clone());
     }
 
-    fn on_taken(&mut self, steer: &SteerId, facts: &Facts, sink: &mut Sink) {
+    fn on_taken(&mut self, steer: &SteerId, now: Time, facts: &Facts, sink: &mut Sink) {
         let Some(steer) = facts.steers.get(steer) else {
             return;
         };
@@ -182,7 +171,7 @@ impl Once {
         {
             self.gives((marker, message.number), &steer.run, None, facts, sink);
             let taken = (message.number, steer.run.clone());
-            self.taken.1.push(taken);
+            self.taken.push(now, taken);
         }
         let messages = steer.markers.iter().filter_map(|m| facts.messages.get(m));
         self.note_others(messages, &steer.run);

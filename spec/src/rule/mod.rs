@@ -13,6 +13,7 @@ mod config;
 mod ingress;
 mod isolation;
 mod kind;
+mod moment;
 mod nested;
 mod policy;
 mod relay;

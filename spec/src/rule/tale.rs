@@ -39,7 +39,7 @@ pub(super) fn direct(channel: &str, person: &str) -> Address {
 }
 
 fn marker(name: &str) -> String {
-    Marker::from(name).in_text()
+    Marker::from(name).in_text().to_string()
 }
 
 fn channel(id: &str, placement: Placement, policy: (bool, bool)) -> Channel {

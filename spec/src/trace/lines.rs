@@ -43,7 +43,7 @@ impl Trace {
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty());
         let entries = lines.map(|(index, line)| {
-            serde_json::from_str::<Entry>(line).map_err(|source| LineError {
+            Entry::from_json(line).map_err(|source| LineError {
                 line: index + 1,
                 source,
             })

@@ -2,10 +2,11 @@
 //! the world saw besides.
 
 mod lines;
+mod read;
 mod transcript;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::effect::Effect;
@@ -38,42 +39,6 @@ pub struct Entry {
     /// is told by the piece that completes it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub markers: Vec<Marker>,
-}
-
-/// An entry as it stands on a line. Reading it so takes each field as it comes: a flattened enum
-/// would copy the whole line first.
-#[derive(Deserialize)]
-struct EntryForm {
-    at: Time,
-    stimulus: Option<Stimulus>,
-    effect: Option<Effect>,
-    world: Option<World>,
-    #[serde(default)]
-    own: Vec<Marker>,
-    #[serde(default)]
-    markers: Vec<Marker>,
-}
-
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let form = EntryForm::deserialize(deserializer)?;
-        let what = match (form.stimulus, form.effect, form.world) {
-            (Some(stimulus), None, None) => What::Stimulus(stimulus),
-            (None, Some(effect), None) => What::Effect(effect),
-            (None, None, Some(world)) => What::World(world),
-            _ => {
-                return Err(serde::de::Error::custom(
-                    "an entry has exactly one of `stimulus`, `effect` and `world`",
-                ));
-            }
-        };
-        Ok(Self {
-            at: form.at,
-            what,
-            own: form.own,
-            markers: form.markers,
-        })
-    }
 }
 
 /// What was seen.

@@ -50,7 +50,7 @@ impl Markers {
 pub(super) fn bare(text: &str, markers: &[Marker]) -> String {
     let mut bare = text.to_owned();
     for marker in markers {
-        let marker = marker.in_text();
+        let marker = marker.in_text().to_string();
         bare = bare.replace(&format!(" {marker}"), "").replace(&marker, "");
     }
     bare.trim_end().to_owned()

@@ -9,6 +9,7 @@ use crate::effect::Effect;
 use crate::facts::{Facts, MessageFacts, RunState, Stop};
 use crate::id::{Marker, RunId};
 use crate::profile::Family;
+use crate::rule::moment::Moment;
 use crate::stimulus::{Start, Stimulus};
 use crate::time::{Span, Time};
 use crate::trace::{Entry, Rest, What, World};
@@ -47,7 +48,7 @@ struct Released {
     /// The last run that was asked to take a message after the first.
     later: FxHashMap<Number, RunId>,
     /// The runs that were refused last, and when.
-    refused: (Time, Vec<RunId>),
+    refused: Moment<RunId>,
     /// Those of which a later life may not know that, and those that somebody stopped: no repeat has
     /// to bring back what they were for.
     unheard: Vec<RunId>,
@@ -64,10 +65,7 @@ impl Checker for Released {
             What::Effect(Effect::StartRun(start)) => self.on_given(&start.run, facts, sink),
             What::Effect(Effect::SteerRun(steer)) => self.on_given(&steer.run, facts, sink),
             What::Stimulus(Stimulus::RunStarted(started)) if started.outcome == Start::Refused => {
-                if self.refused.0 != entry.at {
-                    self.refused = (entry.at, Vec::new());
-                }
-                self.refused.1.push(started.run.clone());
+                self.refused.push(entry.at, started.run.clone());
             }
             // It was given up where a later life could not know whether a run had started.
             What::Effect(Effect::Deliver(_)) if 1 < facts.lives => {
@@ -79,9 +77,7 @@ impl Checker for Released {
             }
             // What the gateway was told as it died it may never have heard.
             What::World(World::Crashed { .. }) => {
-                if self.refused.0 == entry.at {
-                    self.unheard.append(&mut self.refused.1);
-                }
+                self.unheard.extend(self.refused.take(entry.at));
                 self.again.retain(|_, (_, (_, at))| *at != entry.at);
             }
             What::World(World::Rest(rest)) => self.rested = *rest != Rest::OutOfWakes,

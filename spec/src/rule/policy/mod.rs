@@ -4,6 +4,8 @@ mod nameless;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use super::spawn::asked::{Asked, child_key, words};
 use super::{Checker, Keyword, Kind, Relation, Rule, Sink};
 use crate::effect::{Answer, Effect};
@@ -137,8 +139,9 @@ impl Checker for Policy {
 
 impl Answered<'_> {
     /// `spawn r1 from forum/alice`
-    fn name(&self) -> String {
-        format!("spawn {} from {}", self.answer.call, self.asked.origin)
+    fn name(&self) -> impl fmt::Display {
+        let (call, origin) = (&self.answer.call, &self.asked.origin);
+        fmt::from_fn(move |f| write!(f, "spawn {call} from {origin}"))
     }
 }
 

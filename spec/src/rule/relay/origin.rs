@@ -1,5 +1,7 @@
 //! A completion goes where it was asked for.
 
+use std::fmt;
+
 use crate::address::Address;
 use crate::effect::{Deliver, Effect};
 use crate::facts::{BornAs, Facts, Role, RunFacts};
@@ -36,7 +38,13 @@ impl Checker for Origin {
                 if bound || call.thread.as_ref() == Some(to) {
                     return;
                 }
-                judge(deliver, carrier, "the task of a spawn", &call.origins, sink);
+                judge(
+                    deliver,
+                    carrier,
+                    format_args!("the task of a spawn"),
+                    &call.origins,
+                    sink,
+                );
             }
             BornAs::Message { .. } | BornAs::Internal => (),
         }
@@ -60,12 +68,12 @@ fn said(
     }
     match &run.role {
         Role::Child(_) => {
-            let what = format!("the words of child {id}");
-            judge(deliver, carrier, &what, &run.origins, sink);
+            let what = format_args!("the words of child {id}");
+            judge(deliver, carrier, what, &run.origins, sink);
         }
         Role::Event(child) => {
-            let what = format!("what run {id} says to the end of run {child}");
-            judge(deliver, carrier, &what, &run.origins, sink);
+            let what = format_args!("what run {id} says to the end of run {child}");
+            judge(deliver, carrier, what, &run.origins, sink);
         }
         // A chat turn that a completion was steered into: what it says from then on.
         _ if facts.profile.dials.busy_requester != BusyRequester::Steer => {
@@ -76,8 +84,8 @@ fn said(
                 let born = facts.born.get(carrier);
                 let after = born.is_some_and(|born| completion.ended.0 < born.entry);
                 if after && completion.requester.as_ref() == Some(&run.key) {
-                    let what = format!("what run {id} says after it was told of run {child}");
-                    judge(deliver, carrier, &what, &completion.origins, sink);
+                    let what = format_args!("what run {id} says after it was told of run {child}");
+                    judge(deliver, carrier, what, &completion.origins, sink);
                 }
             }
         }
@@ -85,7 +93,13 @@ fn said(
     }
 }
 
-fn judge(deliver: &Deliver, carrier: &Marker, what: &str, origins: &[Address], sink: &mut Sink) {
+fn judge(
+    deliver: &Deliver,
+    carrier: &Marker,
+    what: fmt::Arguments<'_>,
+    origins: &[Address],
+    sink: &mut Sink,
+) {
     // What nobody in a conversation asked for has no origin.
     let Some(first) = origins.first() else {
         return;

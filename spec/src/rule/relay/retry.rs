@@ -325,7 +325,7 @@ impl Series {
         sink: &mut Sink,
     ) {
         let (delivery, words, to) = (&deliver.delivery, carrier.in_text(), &deliver.to);
-        let again = format!("delivery {delivery} takes {words} to {to} again");
+        let again = format_args!("delivery {delivery} takes {words} to {to} again");
         let (last, at) = &self.last;
         if self.permanent {
             return sink.fail(

@@ -53,7 +53,7 @@ impl Checker for Kept {
                 let name = late
                     .words
                     .first()
-                    .map(|word| word.in_text())
+                    .map(|word| word.in_text().to_string())
                     .unwrap_or_default();
                 let what = if late.outcome == Outcome::Ok {
                     "replied"

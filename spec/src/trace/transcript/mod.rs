@@ -71,7 +71,10 @@ impl Entry {
         if hidden.is_empty() {
             return String::new();
         }
-        let list: Vec<String> = hidden.into_iter().map(Marker::in_text).collect();
+        let list: Vec<String> = hidden
+            .into_iter()
+            .map(|marker| marker.in_text().to_string())
+            .collect();
         format!(", carrying {}", list.join(" "))
     }
 

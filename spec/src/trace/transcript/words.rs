@@ -4,7 +4,6 @@ use std::fmt::{Display, Write};
 
 use serde_json::{Map, Value};
 
-use crate::id::Marker;
 use crate::marker::markers_in;
 
 /// Texts up to this many characters are shown whole.
@@ -24,7 +23,12 @@ fn split_markers(text: &str) -> (&str, &str) {
     let mut words = text;
     while let Some(open) = words.rfind(" ⟦") {
         let last = &words[open + 1..];
-        if markers_in(last).first().map(Marker::in_text).as_deref() != Some(last) {
+        if markers_in(last)
+            .first()
+            .map(|marker| marker.in_text().to_string())
+            .as_deref()
+            != Some(last)
+        {
             break;
         }
         words = &words[..open];
@@ -58,7 +62,7 @@ fn cut(text: &str) -> (String, String) {
     }
     let told: Vec<String> = markers_in(&text[head..tail])
         .iter()
-        .map(Marker::in_text)
+        .map(|marker| marker.in_text().to_string())
         .collect();
     let told = if told.is_empty() {
         String::new()
