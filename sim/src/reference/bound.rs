@@ -58,6 +58,10 @@ impl Bindings {
 
     /// The binding of a place.
     pub(super) fn at(&self, place: &Address) -> Option<u64> {
+        // Where nothing is bound nothing is hashed.
+        if self.all.is_empty() {
+            return None;
+        }
         let at = |number: &u64| self[number].place() == place;
         self.by_place.find(hash(place), at).copied()
     }

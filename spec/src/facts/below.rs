@@ -145,10 +145,7 @@ impl Facts {
             }
             call.told.push(turn.clone());
             // What was bound for a single run is bound no longer.
-            let text = |name: &str| call.answer.as_ref()?.get(name)?.as_str();
-            if text("mode") == Some("run")
-                && let Some(child) = text("childSessionKey").map(SessionKey::from)
-            {
+            if let Some(child) = single_run_of(call) {
                 self.give_cause(Those::Of(&child), UnboundBecause::RunEnded);
             }
         }
@@ -389,8 +386,27 @@ impl Facts {
         for run in moot {
             self.settle_completion(&run, Settled::Stopped);
         }
+        self.stop_unbegun(&stop);
         self.below.stop_here = Some(stop);
     }
+
+    /// Spawns that a stop reaches before they have a run: what was bound for that one is bound no
+    /// longer.
+    fn stop_unbegun(&mut self, stop: &Stop) {
+        let unbegun = self.below.unbegun.iter();
+        let children = unbegun.filter_map(|id| single_run_of(self.calls.get(id)?));
+        let reached = children.filter(|child| stop.all().any(|key| key == child));
+        for child in reached.collect::<Vec<_>>() {
+            self.give_cause(Those::Of(&child), UnboundBecause::RunEnded);
+        }
+    }
+}
+
+/// The session that an accepted spawn made for a single run.
+fn single_run_of(call: &CallFacts) -> Option<SessionKey> {
+    let text = |name: &str| call.answer.as_ref()?.get(name)?.as_str();
+    let child = text("childSessionKey").filter(|_| text("mode") == Some("run"));
+    child.map(SessionKey::from)
 }
 
 /// The sessions that an answer to `subagents kill` names.

@@ -263,6 +263,26 @@ impl Facts {
         }
     }
 
+    /// A child begins over whose spawn an earlier life died: that life may have bound it.
+    pub(super) fn suppose_binding_of_child(&mut self, key: &SessionKey) {
+        let Some(Role::Child(id)) = self.run_here().map(|run| &run.role) else {
+            return;
+        };
+        let id = id.clone();
+        let lost = self.calls.get(&id).filter(|call| {
+            call.answer.is_none() && call.life < self.lives && call.by != Caller::Plugin
+        });
+        let Some((made, address)) =
+            lost.and_then(|call| Some((call.made.1, self.place_of_spawn(call)?)))
+        else {
+            return;
+        };
+        if !self.was_bound(key, &address) {
+            let (made, around) = ((made, self.now), Circumstances::default());
+            self.note_bound(address, key.clone(), Some(id), made, true, around);
+        }
+    }
+
     /// What was bound there is bound no more; what that means for what comes in its place.
     pub(super) fn replace_at(&mut self, address: &Address) -> Circumstances {
         let replaced = self.binding_at(address).map(|(_, old)| old.key.clone());

@@ -316,6 +316,7 @@ impl Facts {
         self.note_kin(start, &run);
         let (number, _) = self.runs.insert_full(start.run.clone(), run);
         self.begins(number);
+        self.suppose_binding_of_child(&start.session_key);
         self.note_unbegun_told(&start.run, &entry.markers);
         self.note_late_given(&start.run, &entry.markers);
     }

@@ -6,7 +6,8 @@ use super::named;
 use crate::address::{Address, Place};
 use crate::channel::{Capabilities, Channel, Placement, Threading, Threads};
 use crate::effect::{
-    Answer, CancelRun, Deliver, Drop, Effect, Memory, OpenThread, Persist, RefuseConfig, StartRun,
+    Answer, CancelRun, Deliver, Drop, Effect, Memory, OpenThread, Persist, RefuseConfig, Report,
+    StartRun,
 };
 use crate::facts::Facts;
 use crate::id::Marker;
@@ -367,6 +368,16 @@ impl Tale {
             repeat: false,
         };
         self.push(What::World(posted), &[], &text)
+    }
+
+    /// The gateway says of itself that a run's words came to nothing there.
+    pub(super) fn fails(&mut self, run: &str, at: &Address) -> &mut Self {
+        let failed = Report::Failed {
+            run: run.into(),
+            address: Some(at.clone()),
+            why: "nobody knows".into(),
+        };
+        self.asks(Effect::Report(failed), "")
     }
 
     /// A record is written down.

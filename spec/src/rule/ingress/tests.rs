@@ -132,6 +132,30 @@ fn a_message_is_not_dropped_in_silence() {
 }
 
 #[test]
+fn what_a_dying_gateway_was_about_to_say_of_a_message_is_reported_by_the_next() {
+    // The run that it was to have is known to nobody else.
+    let reported = |person: &str| {
+        let mut tale = busy();
+        tale.ends("b", "b.1")
+            .turn("c", KEY, Continue, "m4")
+            .crash(&[])
+            .fails("d", &direct("chat", person))
+            .rests();
+        tale
+    };
+    reported("alice").keeps("ingress.fifo");
+    let never = "what alice wrote in chat/alice ⟦m3⟧ was never given to a run, and nobody was told";
+    reported("bob").breaks("ingress.fifo", never);
+    // In the same life everybody could have seen it.
+    let mut tale = busy();
+    tale.ends("b", "b.1")
+        .turn("c", KEY, Continue, "m4")
+        .fails("d", &direct("chat", "alice"))
+        .rests()
+        .breaks("ingress.fifo", never);
+}
+
+#[test]
 fn a_claim_ends_with_the_attempt_it_was_made_for() {
     let again = || {
         let mut tale = tale();
