@@ -181,9 +181,13 @@ impl Reference {
         let reports = |effect: &Effect| matches!(effect, Effect::Report(Report::Failed { .. }));
         let reported = self.out.iter().any(reports);
         self.persist(effects);
-        // After a pass there are thousands, which stay where they are.
-        std::mem::swap(effects, &mut self.out);
-        effects.splice(..0, self.out.drain(..));
+        // After a pass there are thousands, which stay where they are: the fewer are moved.
+        if effects.len() < self.out.len() {
+            std::mem::swap(effects, &mut self.out);
+            effects.splice(..0, self.out.drain(..));
+        } else {
+            effects.append(&mut self.out);
+        }
         // The next life knows by this that they left.
         if reported && self.decisions.of_nesting().notes_reports() {
             let record = journal::NOTHING.into();
