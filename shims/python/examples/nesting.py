@@ -117,21 +117,25 @@ class Nesting:
         session = self.data["sessions"][debt["requester"]]
         if debt["name"] not in session.get("awaits", ()) or debt["asked_by"] != session["id"]:
             return False
-        if debt.get("overdue") or not any(self.is_open(other) for other in self.awaited(session["key"])):
-            self.wake(session["key"])
+        together = [other for other in self.awaited(session["key"]) if other["to"] == debt["to"]]
+        if debt.get("overdue") or not any(self.is_open(other) for other in together):
+            self.wake(session["key"], together)
         else:
             self.wait_at_most(debt)
         return True
 
     def wake_if_done(self, key: str) -> None:
-        awaited = self.awaited(key)
-        if awaited and not any(self.is_open(debt) for debt in awaited):
-            self.wake(key)
+        rest = self.awaited(key)
+        while rest:
+            together = [debt for debt in rest if debt["to"] == rest[0]["to"]]
+            rest = [debt for debt in rest if debt["to"] != rest[0]["to"]]
+            if not any(self.is_open(debt) for debt in together):
+                self.wake(key, together)
 
-    def wake(self, key: str) -> None:
-        awaited = self.awaited(key)
-        ready = [debt for debt in awaited if debt["stage"] == "ended" and not self.is_open(debt)]
-        self.data["sessions"][key]["awaits"] = [debt["name"] for debt in awaited if debt not in ready]
+    def wake(self, key: str, together: List[dict]) -> None:
+        """Of what was asked for in one conversation one turn tells; what others asked for is none of its business."""
+        ready = [debt for debt in together if debt["stage"] == "ended" and not self.is_open(debt)]
+        self.data["sessions"][key]["awaits"] = [debt["name"] for debt in self.awaited(key) if debt not in ready]
         if ready:
             self.tell_by_turn(ready)
 

@@ -86,9 +86,8 @@ export const Nesting = (Base) => class extends Base {
     if (!pending.length) {
       return this.effects.answer(call.call, "error", { error: "nothing is pending: no child works, and no reply is awaited" });
     }
-    const isSame = (one, other) => (one && other ? this.place(one) === this.place(other) : !one && !other);
     for (const debt of pending) {
-      if (debt.audience === "origin" || !isSame(debt.to, run.to) || debt.askedBy !== session.id || !this.isUnheard(debt)) continue;
+      if (debt.audience === "origin" || !this.isSamePlace(debt.to, run.to) || debt.askedBy !== session.id || !this.isUnheard(debt)) continue;
       this.takeBack(debt);
       session.awaits = [...(session.awaits ?? []), debt.name];
     }
@@ -115,6 +114,10 @@ export const Nesting = (Base) => class extends Base {
     if (!turn.debts.length) this.data.queue.splice(this.data.queue.indexOf(turn), 1);
   }
 
+  isSamePlace(one, other) {
+    return one && other ? this.place(one) === this.place(other) : !one && !other;
+  }
+
   awaited(key) {
     return (dig(this.data.sessions, key, "awaits") ?? []).map((name) => this.data.debts[name]).filter(Boolean);
   }
@@ -123,20 +126,25 @@ export const Nesting = (Base) => class extends Base {
   waitsForMore(debt) {
     const session = this.data.sessions[debt.requester];
     if (!session.awaits?.includes(debt.name) || debt.askedBy !== session.id) return false;
-    if (debt.overdue || !this.awaited(session.key).some((other) => this.isOpen(other))) this.wake(session.key);
+    const together = this.awaited(session.key).filter((other) => this.isSamePlace(other.to, debt.to));
+    if (debt.overdue || !together.some((other) => this.isOpen(other))) this.wake(session.key, together);
     else this.waitAtMost(debt);
     return true;
   }
 
   wakeIfDone(key) {
-    const awaited = this.awaited(key);
-    if (awaited.length && !awaited.some((debt) => this.isOpen(debt))) this.wake(key);
+    let rest = this.awaited(key);
+    while (rest.length) {
+      const together = rest.filter((debt) => this.isSamePlace(debt.to, rest[0].to));
+      rest = rest.filter((debt) => !together.includes(debt));
+      if (!together.some((debt) => this.isOpen(debt))) this.wake(key, together);
+    }
   }
 
-  wake(key) {
-    const awaited = this.awaited(key);
-    const ready = awaited.filter((debt) => debt.stage === "ended" && !this.isOpen(debt));
-    this.data.sessions[key].awaits = awaited.filter((debt) => !ready.includes(debt)).map((debt) => debt.name);
+  /** Of what was asked for in one conversation one turn tells; what others asked for is none of its business. */
+  wake(key, together) {
+    const ready = together.filter((debt) => debt.stage === "ended" && !this.isOpen(debt));
+    this.data.sessions[key].awaits = this.awaited(key).filter((debt) => !ready.includes(debt)).map((debt) => debt.name);
     if (ready.length) this.tellByTurn(ready);
   }
 
