@@ -66,18 +66,22 @@ impl Bindings {
         self.by_place.find(hash(place), at).copied()
     }
 
+    /// The bindings of a session, in no order.
+    fn bound_to(&self, key: &SessionKey) -> impl Iterator<Item = u64> {
+        let same = self.by_session.iter_hash(hash(key)).copied();
+        same.filter(|number| self[number].key == *key)
+    }
+
     /// The bindings of a session, in the order of their numbers.
     pub(super) fn of(&self, key: &SessionKey) -> Vec<u64> {
-        let same = self.by_session.iter_hash(hash(key)).copied();
-        let mut numbers: Vec<u64> = same.filter(|number| self[number].key == *key).collect();
+        let mut numbers: Vec<u64> = self.bound_to(key).collect();
         numbers.sort_unstable();
         numbers
     }
 
     /// The first binding of a session.
     pub(super) fn first_of(&self, key: &SessionKey) -> Option<u64> {
-        let same = self.by_session.iter_hash(hash(key)).copied();
-        same.filter(|number| self[number].key == *key).min()
+        self.bound_to(key).min()
     }
 
     /// Puts a binding in. A place has one: if another had it, that one is found by its number and its
