@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use moorline_spec::address::{Address, Origin};
+use moorline_spec::address::Address;
 use moorline_spec::effect::{Effect, SteerRun, UnboundBecause};
 use moorline_spec::id::{SessionKey, SteerId, Text};
 use moorline_spec::stimulus::{Outcome, Steered, Steering};
@@ -201,28 +201,7 @@ impl Reference {
 
     /// A turn of the requester, behind what it is at.
     fn tell_by_turn(&mut self, number: u64) {
-        let Some(debt) = self.state.debts.get(&number) else {
-            return;
-        };
-        let input = words_of(debt);
-        let requester = self.told_session(debt);
-        let person = debt
-            .origin
-            .as_ref()
-            .and_then(|origin| origin.person.clone());
-        let origin = self.relay_target(debt).map(|address| Origin {
-            address,
-            person,
-            requester: Some(requester.clone()),
-        });
-        let run = self.new_run(requester, Turn::Telling(vec![number]), input, origin);
-        if let Some(debt) = self.state.debts.get_mut(&number) {
-            debt.state = Standing::Turn(run.number);
-            debt.turns += 1;
-        }
-        self.dirty(Dirty::Debt(number));
-        self.enqueue(run);
-        self.handed(number, Handing::Queued);
+        self.tell_again(&[number]);
     }
 
     pub(super) fn relay_target(&self, debt: &Debt) -> Option<Address> {
@@ -312,18 +291,9 @@ impl Reference {
     /// What a turn was to tell and did not is told by another: what one session waited for together
     /// stays together.
     pub(super) fn tell_again(&mut self, debts: &[u64]) {
-        let requester = |number: &u64| {
-            let debt = self.state.debts.get(number);
-            debt.map(|debt| self.told_session(debt))
-        };
-        match debts {
-            [] => (),
-            [one] => self.tell_by_turn(*one),
-            [first, ..] => {
-                if let Some(key) = requester(first) {
-                    self.tell_in_one_turn(&key, debts);
-                }
-            }
+        let first = debts.first().and_then(|debt| self.state.debts.get(debt));
+        if let Some(key) = first.map(|debt| self.told_session(debt)) {
+            self.tell_in_one_turn(&key, debts);
         }
     }
 
