@@ -12,7 +12,7 @@ use moorline_spec::scenario::{Crash, Fixture, RunsAfterCrash, Scenario, Step, Ve
 use moorline_spec::stimulus::Stimulus;
 use moorline_spec::time::Span;
 use moorline_spec::trace::{Entry, Rest, Trace, What, World};
-use moorline_spec::verdict::Verdict;
+use moorline_spec::verdict::{Debt, Verdict};
 
 use crate::gate::{Gate, Judgement};
 
@@ -318,10 +318,12 @@ fn broken(played: &Judgement) -> Vec<Broken> {
         }
     });
     let mut broken: Vec<Broken> = breaches.collect();
+    let owed = played.owed.first();
+    let owed = owed.map_or("something is owed".to_owned(), Debt::to_string);
     let why = match &played.end {
         Ok(Rest::Settled) => return broken,
-        Ok(Rest::Stuck) => "something is owed, and nothing more happens".to_owned(),
-        Ok(Rest::Overdue) => "something is owed for longer than allowed".to_owned(),
+        Ok(Rest::Stuck) => format!("{owed}, and nothing more happens"),
+        Ok(Rest::Overdue) => format!("{owed}, for longer than allowed"),
         Ok(Rest::OutOfWakes) => "the gateway wakes again and again".to_owned(),
         Err(why) => why.clone(),
     };

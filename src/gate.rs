@@ -15,7 +15,7 @@ use moorline_spec::scenario::{Crash, Scenario, Unmet, Verb, unmet};
 use moorline_spec::stimulus::Stimulus;
 use moorline_spec::time::{Span, Time};
 use moorline_spec::trace::{Rest, Trace};
-use moorline_spec::verdict::Verdict;
+use moorline_spec::verdict::{Debt, Verdict};
 use moorline_spec::wire::{ChannelNames, Clock, Disk};
 
 use crate::driver::{Deadlines, DriverError, Process};
@@ -77,6 +77,8 @@ pub struct Judgement {
     pub end: Result<Rest, String>,
     /// What the rules say, in the order of the contract; nothing where there was no end.
     pub verdicts: Vec<(&'static Rule, Verdict)>,
+    /// Who still waits at its end, for what; nothing where there was no end.
+    pub owed: Vec<Debt>,
     /// What the fixture expects and did not see.
     pub unmet: Vec<Unmet>,
     /// How many plays failed, of how many, where it was played again.
@@ -342,11 +344,13 @@ impl Gate {
             trace,
             end,
             verdicts: Vec::new(),
+            owed: Vec::new(),
             unmet: Vec::new(),
             plays: None,
             timing: None,
         };
         if judgement.end.is_ok() {
+            judgement.owed = judge.debts();
             judgement.verdicts = judge.finish();
             self.allow_for_its_clock(profile, &mut judgement);
         }

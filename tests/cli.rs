@@ -406,3 +406,26 @@ fn a_log_is_shown_without_names_and_becomes_a_fixture() {
     moorline(&["replay", &fixture]).success();
     moorline(&["replay", &fixture, "--broken", broken]).code(1);
 }
+
+#[test]
+fn a_play_that_is_stuck_says_who_waits() {
+    for (story, waits) in [
+        (
+            "binding/commands_work_though_the_session_cannot_run",
+            "discord/general#t1 waits for a run that takes message ⟦m2⟧ since 0:01:00.000",
+        ),
+        (
+            "relay/a_refused_delivery_is_tried_again",
+            "telegram/alice waits for the words of run c ⟦r1.2⟧ since 0:10:00.300",
+        ),
+    ] {
+        let output = moorline(&["replay", story, "--broken", "never-wakes-again"]).code(1);
+        let said = text(&output.get_output().stdout);
+        let (_, after) = said.split_once("\nstuck ").expect("it is stuck");
+        let who = after.lines().nth(1).map(str::trim);
+        assert_eq!(who, Some(waits), "{said}");
+        let output = moorline(&["replay", story]).code(0);
+        let said = text(&output.get_output().stdout);
+        assert!(!said.contains(" waits for "), "{said}");
+    }
+}

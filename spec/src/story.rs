@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::address::Address;
 use crate::id::Marker;
 use crate::judge::Judge;
+use crate::observe::Observer;
 use crate::profile::Profile;
 use crate::time::Time;
 use crate::trace::{Entry, Trace};
@@ -294,6 +295,15 @@ impl Story {
         found
             .unwrap_or_else(|| panic!("{rule} has no checker under {}", self.profile.name))
             .1
+    }
+
+    /// Who waits at its end, for what.
+    pub(crate) fn owed(&self) -> Vec<String> {
+        let mut judge = Judge::new(&self.profile);
+        for (number, entry) in self.trace.entries.iter().enumerate() {
+            judge.see(number, entry);
+        }
+        judge.debts().iter().map(ToString::to_string).collect()
     }
 
     /// A rule was put to the test, and kept.

@@ -1,5 +1,7 @@
 //! What a checker says at the end.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +55,13 @@ pub struct Debt {
     pub since: usize,
     /// The time of that entry.
     pub at: Time,
+}
+
+impl fmt::Display for Debt {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { who, what, at, .. } = self;
+        write!(out, "{who} waits for {what} since {at}")
+    }
 }
 
 impl Verdict {

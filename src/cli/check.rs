@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::Args;
 use moorline_spec::profile::Profile;
 use moorline_spec::trace::Entry;
+use moorline_spec::verdict::Debt;
 
 use super::failure::Failure;
 use super::palette::{FAINT, UNSURE};
@@ -111,9 +112,7 @@ fn owed_in_words(found: &Found) -> Vec<String> {
         return Vec::new();
     }
     let told = found.owed.iter().take(OWED_MAX);
-    let mut words: Vec<String> = told
-        .map(|debt| format!("{} waits for {} since {}", debt.who, debt.what, debt.at))
-        .collect();
+    let mut words: Vec<String> = told.map(Debt::to_string).collect();
     if OWED_MAX < found.owed.len() {
         words.push(format!("and {} more", found.owed.len() - OWED_MAX));
     }

@@ -72,9 +72,10 @@ pub(super) fn breaking(judgement: &Judgement) -> BTreeSet<usize> {
     breaches.chain(unmet).collect()
 }
 
-fn write_verdicts(out: &mut impl Write, judgement: &Judgement) -> std::io::Result<()> {
+/// How a play ended that did not come to rest, and who still waits.
+fn write_end(out: &mut impl Write, judgement: &Judgement) -> std::io::Result<()> {
     match &judgement.end {
-        Ok(Rest::Settled) => (),
+        Ok(Rest::Settled) => return Ok(()),
         Ok(Rest::Stuck) => writeln!(
             out,
             "{BAD}stuck{BAD:#}         something is owed, and nothing more will happen"
@@ -93,6 +94,14 @@ fn write_verdicts(out: &mut impl Write, judgement: &Judgement) -> std::io::Resul
         }
         Err(why) => writeln!(out, "{BAD}could not be driven{BAD:#}: {why}")?,
     }
+    for debt in &judgement.owed {
+        writeln!(out, "              {debt}")?;
+    }
+    Ok(())
+}
+
+fn write_verdicts(out: &mut impl Write, judgement: &Judgement) -> std::io::Result<()> {
+    write_end(out, judgement)?;
     for (rule, verdict) in &judgement.verdicts {
         match verdict {
             Verdict::Pass { witnessed } => {

@@ -11,6 +11,7 @@ mod binding;
 mod bound;
 mod circumstances;
 mod command;
+mod debt;
 mod delivery;
 mod focus;
 mod forget;
@@ -150,6 +151,8 @@ pub struct Facts {
     moved: FxHashMap<Address, moved::MovedFacts>,
     /// When the present life began.
     pub life_began: Time,
+    /// The entry in which it did.
+    pub life_entry: usize,
     /// Commands to bindings that were given while a spawn waited, and where.
     early_commands: Vec<(Address, Time)>,
     /// What it was told last and had not acted on, and when that was.
@@ -224,6 +227,7 @@ impl Facts {
             probed_at: FxHashMap::default(),
             moved: FxHashMap::default(),
             life_began: Time::ZERO,
+            life_entry: 0,
             early_commands: Vec::new(),
             unwritten: Vec::new(),
             told_at: Time::ZERO,
@@ -363,6 +367,7 @@ impl Facts {
     fn on_open(&mut self, open: &Open) {
         self.on_life_after(&open.alive);
         self.lives += 1;
+        self.life_entry = self.index;
         self.meet_agents(&open.agents);
         let config = Config::read_as(&open.config, &self.profile.dials);
         self.understood = config.is_ok();

@@ -5,7 +5,6 @@ use super::{
     BornAs, CallFacts, DeliveryState, Facts, Late, MessageFacts, Origins, Role, RunFacts, RunState,
     SteerFacts,
 };
-use crate::address::Address;
 use crate::effect::Report;
 use crate::id::{CallId, Marker, RunId, SessionKey};
 use crate::profile::NoReply;
@@ -13,7 +12,6 @@ use crate::silence;
 use crate::stimulus::{Caller, Outcome, RunEnded};
 use crate::time::Time;
 use crate::trace::Entry;
-use crate::verdict::Debt;
 
 /// What a child's requester has to hear.
 #[derive(Clone, Debug)]
@@ -107,11 +105,6 @@ impl Facts {
     /// How many completions and replies were settled so far.
     pub fn settlements(&self) -> u64 {
         self.settlements
-    }
-
-    /// What is owed, in words: who waits, for what, since when.
-    pub fn debts(&self) -> Vec<Debt> {
-        self.owed().iter().map(Owed::debt).collect()
     }
 
     /// Whether a session belongs to a spawned child.
@@ -523,61 +516,6 @@ impl Owed<'_> {
             Self::Reply(_, reply) => reply.since,
             Self::Late(_, late) => late.ended,
             Self::Answer(_, call) => call.made,
-        }
-    }
-
-    /// Who waits, for what, since when.
-    pub fn debt(&self) -> Debt {
-        let (since, at) = self.since();
-        let list = |addresses: &[Address]| {
-            let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
-            names.join(" and ")
-        };
-        let (who, what) = match self {
-            Self::Completion(run, c) => {
-                let requester = c
-                    .requester
-                    .as_ref()
-                    .map_or("its requester", SessionKey::as_str);
-                let markers = c.words.first().or(c.task.first());
-                let marker = markers
-                    .map(|m| format!(" {}", m.in_text()))
-                    .unwrap_or_default();
-                let what = format!(
-                    "the completion of run {run} ({}){marker}",
-                    c.outcome.as_str()
-                );
-                (format!("{requester} for {}", list(&c.origins)), what)
-            }
-            Self::Reply(run, reply) => {
-                let markers: Vec<String> = reply
-                    .words
-                    .iter()
-                    .map(|marker| marker.in_text().to_string())
-                    .collect();
-                (
-                    list(&reply.to),
-                    format!("the words of run {run} {}", markers.join(" ")),
-                )
-            }
-            Self::Late(id, late) => (
-                late.requester.to_string(),
-                format!("what became of its text {id} in run {}", late.run),
-            ),
-            Self::Answer(id, call) => {
-                let who = match &call.by {
-                    Caller::Run(run) => format!("run {run}"),
-                    Caller::Admin => "the administrator".to_owned(),
-                    Caller::Plugin => "a plugin".to_owned(),
-                };
-                (who, format!("the answer to call {id} of {}", call.method))
-            }
-        };
-        Debt {
-            who,
-            what,
-            since,
-            at,
         }
     }
 }

@@ -363,11 +363,19 @@ impl Facts {
     }
 
     pub(super) fn note_said_failed(&mut self, report: &Report) {
-        if let Report::Failed { run, .. } = report
-            && let Some(run) = self.runs.get(run)
-        {
+        let Report::Failed { run, address, .. } = report else {
+            return;
+        };
+        if let Some(run) = self.runs.get(run) {
             let given = run.given.clone();
             self.note_taken(&given);
+        } else if let Some(at) = address {
+            // An earlier life may have been about to ask a run that nobody saw.
+            let (messages, began) = (&self.messages, self.life_began);
+            self.untaken.retain(|marker| {
+                let message = messages.get(marker);
+                message.is_none_or(|message| message.at != *at || began <= message.arrived.1)
+            });
         }
     }
 

@@ -90,10 +90,7 @@ impl Checker for Liveness {
         };
         sink.fail_since(
             (debt.since, debt.at),
-            format!(
-                "{} waits for {} since {}, and it never comes{more}",
-                debt.who, debt.what, debt.at
-            ),
+            format!("{debt}, and it never comes{more}"),
             "it arrives, or its failure can be seen there",
         );
     }
