@@ -4,7 +4,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bound::Those;
-use super::{Born, BornAs, CallFacts, Facts, Role, Settled, Table};
+use super::{Born, BornAs, CallFacts, Completion, Facts, Role, RunFacts, Settled, Table};
 use crate::address::Address;
 use crate::effect::UnboundBecause;
 use crate::id::{CallId, Marker, RunId, SessionKey};
@@ -363,18 +363,10 @@ impl Facts {
         }
         let mut moot: Vec<RunId> = Vec::new();
         for (run, completion) in self.completions.iter() {
-            // What it said where it is bound, arrived or not, told whoever asked nothing.
-            let key = self.runs.get(run).map(|run| &run.key);
-            let own = |key| {
-                let mut origins = completion.origins.iter();
-                origins.any(|at| self.was_bound(key, at))
-            };
-            let said = matches!(completion.settled, Some(Settled::Posted | Settled::Failed))
-                && completion.turns.is_empty()
-                && key.is_some_and(own);
-            if completion.settled.is_some() && !said {
+            if completion.settled.is_some() && !self.is_said_at_home(run, completion) {
                 continue;
             }
+            let key = self.runs.get(run).map(|run| &run.key);
             let requester = completion.requester.as_ref();
             if requester.is_some_and(|key| stop.silenced().any(|stopped| stopped == key)) {
                 moot.push(run.clone());
@@ -388,6 +380,18 @@ impl Facts {
         }
         self.stop_unbegun(&stop);
         self.below.stop_here = Some(stop);
+    }
+
+    /// Whether all that came of a child's end is what it said where it is bound, arrived or not:
+    /// that told whoever asked nothing.
+    pub fn is_said_at_home(&self, run: &RunId, completion: &Completion) -> bool {
+        let bound = |run: &RunFacts| {
+            let mut origins = completion.origins.iter();
+            origins.any(|at| self.was_bound(&run.key, at))
+        };
+        matches!(completion.settled, Some(Settled::Posted | Settled::Failed))
+            && completion.turns.is_empty()
+            && self.runs.get(run).is_some_and(bound)
     }
 
     /// Spawns that a stop reaches before they have a run: what was bound for that one is bound no

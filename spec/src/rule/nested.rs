@@ -3,7 +3,7 @@
 mod settles;
 mod wakes;
 
-pub(super) use wakes::is_parents;
+pub(super) use wakes::{is_parents, may_be_open};
 
 use super::{Keyword, Kind, Rule};
 use crate::facts::{CallFacts, Facts};

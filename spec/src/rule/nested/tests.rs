@@ -264,3 +264,29 @@ fn what_the_session_of_a_failed_child_says_later_is_not_its_end() {
     told("ok").keeps("relay.liveness");
     told("error").breaks("relay.liveness", "the completion of run b");
 }
+
+#[test]
+fn what_a_child_says_where_it_is_bound_leaves_its_end_to_be_waited_for() {
+    let yields = |thread: bool, hears: bool| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.spawns("r1", "a", json!({"task": "r1", "thread": thread}));
+        story.starts_with("b", "child", "fresh", "r1", serde_json::Value::Null);
+        let mode = if thread { "session" } else { "run" };
+        let accepted =
+            json!({"status": "accepted", "runId": "b", "childSessionKey": "child", "mode": mode});
+        story.answers("r1", accepted);
+        story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+        story.delivered("d1", HOME, "r1 r1.1");
+        if hears {
+            story.steers("x1", "a", "r1 r1.1").steered("x1", "taken");
+        }
+        story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
+        story.answers("y1", json!({"status": "yielded"}));
+        story.ends("a", "ok", "", "m1");
+        story
+    };
+    yields(true, false).does_not_test("nested.yield-wakes");
+    yields(true, true).breaks("nested.yield-wakes", "run a of session main yielded");
+    yields(false, false).breaks("nested.yield-wakes", "run a of session main yielded");
+}

@@ -278,9 +278,16 @@ fn is_handed(call: &CallFacts, facts: &Facts) -> bool {
 }
 
 /// Whether a spawn may still owe its end: what a gateway was told to stop as it died it may not
-/// have heard.
-fn may_be_open(call: &CallFacts, facts: &Facts) -> bool {
+/// have heard, and what a child says in its own conversation is no news to whoever asked.
+pub(in crate::rule) fn may_be_open(call: &CallFacts, facts: &Facts) -> bool {
     if is_open(call, facts) {
+        return true;
+    }
+    let end = call
+        .run
+        .as_ref()
+        .and_then(|run| facts.completions.get_key_value(run));
+    if end.is_some_and(|(run, completion)| facts.is_said_at_home(run, completion)) {
         return true;
     }
     let earlier = call.is_accepted() && call.life < facts.lives && facts.was_stopped(call);

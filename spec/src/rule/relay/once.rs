@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::address::Address;
 use crate::effect::{Deliver, Effect};
-use crate::facts::{DeliveryFacts, DeliveryState, Facts, Role, RunState, Settled};
+use crate::facts::{Born, DeliveryFacts, DeliveryState, Facts, Role, RunState, Settled};
 use crate::id::{DeliveryId, Marker, RunId, SteerId, Text};
 use crate::profile::AfterUnknown;
 use crate::rule::{Checker, Sink};
@@ -43,10 +43,10 @@ impl Attempt {
         }
     }
 
-    /// Whether a delivery is one of them. After a crash the words of a turn that nobody saw may be
-    /// quoted in the news of its failure, which is another text under another key.
-    fn is_of(&self, deliver: &Deliver, life: u32) -> bool {
-        let same = self.life == life
+    /// Whether a delivery is one of them. Words from before a crash may have been given to a turn
+    /// that nobody saw, and be quoted in the news of its failure: another text under another key.
+    fn is_of(&self, deliver: &Deliver, life: u32, may_be_quoted: bool) -> bool {
+        let same = self.life == life && !may_be_quoted
             || self.text == deliver.text
             || self.key == deliver.key
             || self.key.is_none()
@@ -104,8 +104,9 @@ impl Once {
         };
         said_by_a_turn(deliver, carrier, run, facts, sink);
         let texts = facts.texts_here();
+        let quoted = may_be_quoted(born, run, facts);
         for (marker, _) in texts.filter(|(_, other)| other.entry == born.entry) {
-            self.attempt(marker, run, deliver, facts, sink);
+            self.attempt(marker, run, (deliver, quoted), facts, sink);
         }
     }
 
@@ -113,13 +114,14 @@ impl Once {
         &mut self,
         marker: &Marker,
         run: &RunId,
-        deliver: &Deliver,
+        (deliver, quoted): (&Deliver, bool),
         facts: &Facts,
         sink: &mut Sink,
     ) {
         let attempts = self.attempts.entry(marker.clone()).or_default();
         let life = facts.lives;
-        let Some(attempt) = attempts.iter_mut().find(|a| a.is_of(deliver, life)) else {
+        let is_it = |attempt: &&mut Attempt| attempt.is_of(deliver, life, quoted);
+        let Some(attempt) = attempts.iter_mut().find(is_it) else {
             return attempts.push(Attempt::first(deliver, life));
         };
         let before = facts.deliveries.get(&attempt.last);
@@ -170,6 +172,16 @@ impl Once {
             );
         }
     }
+}
+
+/// Whether a turn that nobody saw may have been given what a run said: the gateway died since, and
+/// words of that run go on to somebody. An answer to a message goes to its conversation alone.
+fn may_be_quoted(born: &Born, run: &RunId, facts: &Facts) -> bool {
+    let goes_on = || {
+        let run = facts.runs.get(run);
+        run.is_none_or(|run| !matches!(run.role, Role::Chat(_) | Role::Internal))
+    };
+    born.entry < facts.life_entry && goes_on()
 }
 
 /// `delivery d2 takes ⟦r1⟧ of run a to telegram/alice again`

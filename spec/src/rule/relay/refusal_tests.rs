@@ -202,3 +202,90 @@ fn a_message_that_is_worked_on_anew_has_news_of_its_own() {
     again(false).breaks("relay.retry-classified", "refused for good");
     again(true).does_not_test("relay.retry-classified");
 }
+
+#[test]
+fn news_of_a_message_that_was_worked_on_twice_is_told_apart_by_its_key() {
+    let news = |story: &mut Story, id: &str, key: &str| {
+        story.delivers_with(id, ALICE, "m1", json!({"key": key}));
+        story.receipt(
+            id,
+            json!({"refused": {"permanent": false, "retry_after": 60_000}}),
+        );
+    };
+    let again = |anew: bool, key: &str| {
+        let mut story = Story::new();
+        story.says("m1", ALICE).starts("a", "main", "m1");
+        story.ends("a", "error", "", "m1");
+        news(&mut story, "d1", "a");
+        story.at_secs(50);
+        if anew {
+            story.starts("b", "main", "m1").ends("b", "error", "", "m1");
+            news(&mut story, "d2", "b");
+        }
+        story.at_secs(if anew { 70 } else { 20 + 30 });
+        story.delivers_with("d3", ALICE, "m1", json!({ "key": key }));
+        story
+            .posted("d3", ALICE, "m1")
+            .receipt("d3", json!({"accepted": {"message": "x"}}));
+        story
+    };
+    again(true, "a").does_not_test("relay.retry-classified");
+    again(true, "b").breaks(
+        "relay.retry-classified",
+        "20s after delivery d2 was refused for 1m",
+    );
+    // Where there was but one piece of news, it is that under whatever key.
+    again(false, "c").breaks(
+        "relay.retry-classified",
+        "50s after delivery d1 was refused for 1m",
+    );
+}
+
+#[test]
+fn who_waits_for_a_child_that_has_no_place_yet_waits_for_no_refusal() {
+    let ended = |below: &str| {
+        let mut story = refused(false, Value::Null);
+        story
+            .says("m2", "telegram/bob")
+            .starts("d", "bobs", "m2")
+            .has_child("r2", "d", "e", "other");
+        story.ends("d", "ok", "", "m2");
+        story.spawns("r3", "e", json!({"task": "r3"}));
+        story.answers(
+            "r3",
+            json!({"status": below, "runId": "f", "childSessionKey": "below"}),
+        );
+        story.at_secs(20).ends("e", "ok", "r2.1", "r2");
+        again(story.at_secs(90), "d2", false, Value::Null);
+        story
+    };
+    ended("accepted").does_not_test("relay.retry-classified");
+    ended("error").breaks(
+        "relay.retry-classified",
+        "bobs waits for the end of run e since 0:00:20.000, and nothing is tried",
+    );
+}
+
+#[test]
+fn of_two_texts_that_are_refused_at_once_either_may_be_the_one_that_is_given_up() {
+    let failed = |progress: bool| {
+        let mut story = Story::new();
+        story.says("m1", ALICE).starts("a", "main", "m1");
+        if progress {
+            let said = json!({"stimulus": {"run_progress": {"run": "a", "text": "on it"}}});
+            story.push(said, "p1", "p1").delivers("d1", ALICE, "p1");
+        }
+        story
+            .at_secs(5)
+            .ends("a", "ok", "m1.1", "m1")
+            .delivers("d2", ALICE, "m1 m1.1");
+        story.receipt("d2", json!({"refused": {"permanent": false}}));
+        if progress {
+            story.receipt("d1", json!({"refused": {"permanent": true}}));
+        }
+        fails(&mut story, "a");
+        story
+    };
+    failed(true).keeps("relay.retry-classified");
+    failed(false).breaks("relay.retry-classified", "⟦m1.1⟧ of run a");
+}

@@ -7,7 +7,8 @@ use rustc_hash::FxHashMap;
 use crate::address::Address;
 use crate::effect::{Deliver, Effect, Report};
 use crate::facts::{BornAs, Facts, RunState};
-use crate::id::{DeliveryId, Marker, RunId, SessionKey};
+use crate::id::{DeliveryId, Marker, RunId, SessionKey, Text};
+use crate::rule::nested::may_be_open;
 use crate::rule::{Checker, Sink};
 use crate::stimulus::{Delivered, Outcome, Receipt, Stimulus};
 use crate::time::{Span, Time};
@@ -27,12 +28,19 @@ const PATIENCE: Span = Span::mins(1);
 #[derive(Default)]
 pub(super) struct RetryClassified {
     /// Texts that were refused, by what they are made for and where they are to go.
-    series: FxHashMap<(Marker, Address), Series>,
+    series: FxHashMap<Tried, Series>,
     /// Texts of which nobody knows whether they were posted, or since when they are tried.
-    doubted: BTreeSet<(Marker, Address)>,
+    doubted: BTreeSet<Tried>,
+    /// Messages that were worked on anew while the news of the first time was refused: what is said
+    /// of them is told apart by its key alone.
+    anew: BTreeSet<Marker>,
     /// Runs that ended while another text was refused elsewhere, and of which nothing was heard yet.
     waits: BTreeMap<RunId, Waits>,
 }
+
+/// A text by what it is made for, where it is to go, and its key where that alone tells it from
+/// another one.
+type Tried = (Marker, Address, Option<Text>);
 
 /// The attempts at one text.
 struct Series {
@@ -92,9 +100,10 @@ impl Checker for RetryClassified {
 
     fn forget(&mut self, facts: &Facts) {
         self.series
-            .retain(|(marker, _), _| facts.born.contains_key(marker));
+            .retain(|(marker, ..), _| facts.born.contains_key(marker));
         self.doubted
-            .retain(|(marker, _)| facts.born.contains_key(marker));
+            .retain(|(marker, ..)| facts.born.contains_key(marker));
+        self.anew.retain(|marker| facts.born.contains_key(marker));
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
@@ -119,7 +128,9 @@ impl RetryClassified {
         let Some((carrier, _)) = facts.made_for(&delivery.markers) else {
             return;
         };
-        let key = (carrier.clone(), delivery.to.clone());
+        let Some(key) = self.tried(carrier, &delivery.to, delivery.key.as_ref()) else {
+            return;
+        };
         let Delivered::Refused {
             permanent,
             retry_after,
@@ -159,24 +170,35 @@ impl RetryClassified {
         {
             sink.witness();
         }
-        let key = (carrier.clone(), deliver.to.clone());
+        self.part_anew(carrier, &deliver.to, facts);
         let window = facts.profile.dials.relay_window;
-        // A message that came again and was worked on anew has news of its own.
-        let anew = |series: &Series| {
-            let message = facts.messages.get(carrier);
-            let last = message.and_then(|message| message.runs.last());
-            let asked = last
-                .and_then(|run| facts.runs.get(run))
-                .map(|run| run.asked.1);
-            asked.is_some_and(|asked| series.last.1 < asked)
-        };
-        if self.series.get(&key).is_some_and(anew) {
-            self.series.remove(&key);
-        }
-        if let Some(series) = self.series.get_mut(&key) {
+        let key = self.tried(carrier, &deliver.to, deliver.key.as_ref());
+        if let Some(series) = key.and_then(|key| self.series.get_mut(&key)) {
             series.on_attempt(deliver, carrier, window, facts.now(), sink);
         }
         self.judge_waits(facts, sink);
+    }
+
+    /// By what the attempts at a text are known; by nothing where they may be at another one.
+    fn tried(&self, carrier: &Marker, to: &Address, key: Option<&Text>) -> Option<Tried> {
+        let parted = self.anew.contains(carrier);
+        let key = key.filter(|_| parted);
+        (key.is_some() || !parted).then(|| (carrier.clone(), to.clone(), key.cloned()))
+    }
+
+    /// A message that came again and was worked on anew has news of its own, and that of the first
+    /// time may still be tried.
+    fn part_anew(&mut self, carrier: &Marker, to: &Address, facts: &Facts) {
+        let Some(series) = self.series.get(&(carrier.clone(), to.clone(), None)) else {
+            return;
+        };
+        let message = facts.messages.get(carrier);
+        let last = message.and_then(|message| facts.runs.get(message.runs.last()?));
+        if last.is_some_and(|last| series.last.1 < last.asked.1) {
+            self.series
+                .retain(|(marker, at, _), _| marker != carrier || at != to);
+            self.anew.insert(carrier.clone());
+        }
     }
 
     /// A run ended while another text is refused elsewhere: what is to be heard of it waits for
@@ -194,7 +216,7 @@ impl RetryClassified {
             (None, Some(reply)) => &reply.to,
             (None, None) => return,
         };
-        let elsewhere = |(_, at): &(Marker, Address)| !to.contains(at);
+        let elsewhere = |(_, at, _): &Tried| !to.contains(at);
         // Where the channel itself asks to wait, that may hold for all of it.
         let asked = self
             .series
@@ -213,11 +235,7 @@ impl RetryClassified {
         let busy = requester
             .as_ref()
             .is_some_and(|key| facts.live_runs(key).next().is_some());
-        let key = facts.runs.get(id).map(|run| &run.key);
-        let below = facts.completions.values().any(|other| {
-            other.settled.is_none() && other.requester.as_ref() == key && key.is_some()
-        });
-        if !busy && !below && !has_live_children(id, facts) {
+        if !busy && !waits_below(id, facts) {
             let since = (facts.index(), facts.now());
             self.waits.insert(id.clone(), Waits { since, requester });
         }
@@ -241,7 +259,7 @@ impl RetryClassified {
             .series
             .iter()
             .filter(|(_, series)| series.is_active(now));
-        let Some(((_, at), series)) = active.min_by_key(|(_, series)| series.first) else {
+        let Some(((_, at, _), series)) = active.min_by_key(|(_, series)| series.first) else {
             self.waits.clear();
             return;
         };
@@ -268,16 +286,29 @@ impl RetryClassified {
             matches!(born, Some(BornAs::LastWords(said)) if said == run)
                 || facts.told_in(std::slice::from_ref(marker)).contains(run)
         };
-        let mut own = self.series.iter().filter(|((marker, _), _)| of_it(marker));
-        if own.any(|(_, series)| series.permanent) {
+        let own = |((marker, ..), _): &(&Tried, &Series)| of_it(marker);
+        if self
+            .series
+            .iter()
+            .filter(own)
+            .any(|(_, series)| series.permanent)
+        {
             sink.witness();
-            return self.series.retain(|(marker, _), _| !of_it(marker));
+            return self.series.retain(|(marker, ..), _| !of_it(marker));
         }
-        for ((marker, to), series) in self.series.iter().filter(|((marker, _), _)| of_it(marker)) {
-            let spent = facts.now().since(series.first);
+        // A run may have said more than its last words: what is given up at once is what was refused,
+        // and of two that were refused at one moment it may be the other.
+        let now = facts.now();
+        let on_its_way = |((marker, ..), series): (&Tried, &Series)| {
+            let born = facts.born.get(marker).map(|born| &born.what);
+            let progress = matches!(born, Some(BornAs::Progress(said)) if said == run);
+            progress && series.last.1 == now
+        };
+        let other = self.series.iter().any(on_its_way);
+        for ((marker, to, _), series) in self.series.iter().filter(own) {
+            let spent = now.since(series.first);
             let next = Span(spent.0 + series.retry_after.map_or(0, |wait| wait.0));
-            // A run may have said more than this: what is given up at once is what was refused.
-            let at_once = series.last.1 == facts.now();
+            let at_once = series.last.1 == now && !other;
             if at_once && !series.doubted && Span(next.0 + SLACK.0) < window {
                 let tries = series.pauses.len() + 1;
                 sink.fail(
@@ -292,21 +323,20 @@ impl RetryClassified {
                 sink.witness();
             }
         }
-        self.series.retain(|(marker, _), _| !of_it(marker));
+        self.series.retain(|(marker, ..), _| !of_it(marker));
     }
 }
 
-fn has_live_children(parent: &RunId, facts: &Facts) -> bool {
+/// Whether what a run's session asked for may still be owed to it: at work, or waiting for its
+/// place.
+fn waits_below(parent: &RunId, facts: &Facts) -> bool {
     let Some(run) = facts.runs.get(parent) else {
         return false;
     };
-    let live = |run: &RunId| {
-        let state = facts.runs.get(run).map(|run| run.state);
-        matches!(state, Some(RunState::Asked | RunState::Running))
-    };
-    facts.calls.values().any(|call| {
+    let mut calls = facts.calls.values();
+    calls.any(|call| {
         let own = call.method == "sessions_spawn" && call.session.as_ref() == Some(&run.key);
-        own && call.run.as_ref().is_some_and(live)
+        own && (call.answer.is_none() || may_be_open(call, facts))
     })
 }
 

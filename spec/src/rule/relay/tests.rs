@@ -297,3 +297,39 @@ fn what_was_told_to_stop_owes_no_words() {
     story.ends("a", "ok", "m1.1", "m1");
     story.does_not_test("relay.liveness");
 }
+
+#[test]
+fn words_from_before_a_crash_may_be_quoted_in_the_news_of_a_turn_that_nobody_saw() {
+    let twice = |mut story: Story, dies: bool, words: &str, other: (&str, &str)| {
+        if dies {
+            story.crashes(&[], &[]);
+        }
+        story.at_secs(10);
+        let news = json!({"text": "run z failed: words", "key": "z"});
+        story.delivers_with("d1", ALICE, words, news);
+        let said = json!({"text": other.0, "key": other.1, "repeat": true});
+        story.delivers_with("d2", ALICE, words, said);
+        story
+            .posted("d2", ALICE, words)
+            .receipt("d2", json!({"accepted": {"message": "x"}}));
+        story
+    };
+    let ended = || {
+        let mut story = with_child();
+        story.at_secs(9).ends("b", "ok", "r1.1", "r1");
+        story
+    };
+    let itself = ("words", "b");
+    twice(ended(), true, "r1 r1.1", itself).keeps("relay.once");
+    let on_its_way = "while delivery d1 is on its way";
+    for other in [("run z failed: words", "b"), ("words", "z")] {
+        twice(ended(), true, "r1 r1.1", other).breaks("relay.once", on_its_way);
+    }
+    // In the life in which they were said every turn that was given them could be seen, and an answer
+    // to a message is given to nobody else.
+    twice(ended(), false, "r1 r1.1", itself).breaks("relay.once", on_its_way);
+    let mut answer = Story::new();
+    answer.says("m1", ALICE).starts("a", "main", "m1");
+    answer.ends("a", "ok", "m1.1", "m1");
+    twice(answer, true, "m1.1", itself).breaks("relay.once", on_its_way);
+}

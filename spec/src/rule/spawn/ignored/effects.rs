@@ -494,18 +494,7 @@ fn judge_told(run: &RunId, told: &Told, facts: &Facts, sink: &mut Sink) {
         return;
     }
     if person && !told.person {
-        // Whoever was to say it there tried to, and it came to nothing.
-        let tried = |turn: &RunId| {
-            let mut deliveries = facts.deliveries.values();
-            deliveries.any(|other| {
-                other.speaker.as_ref() == Some(turn) && call.origins.contains(&other.to)
-            })
-        };
-        let said = completion.is_some_and(|completion| match &completion.settled {
-            Some(Settled::ByTurn(turn)) => tried(turn),
-            _ => false,
-        });
-        if said {
+        if tried_to_say(run, call, facts) {
             return;
         }
         sink.fail_since(
@@ -525,6 +514,23 @@ fn judge_told(run: &RunId, told: &Told, facts: &Facts, sink: &mut Sink) {
     } else {
         sink.witness();
     }
+}
+
+/// Whether whoever was to say it where it was asked for tried to, and it came to nothing: the turn
+/// that was told of the child, or the one that was told of the end which that turn was part of.
+fn tried_to_say(run: &RunId, call: &CallFacts, facts: &Facts) -> bool {
+    let told = |run: &RunId| match &facts.completions.get(run)?.settled {
+        Some(Settled::ByTurn(turn)) => Some(turn),
+        _ => None,
+    };
+    let above = |turn: &&RunId| facts.goes_on_in(turn).and_then(told);
+    // A circle of turns would be the gateway's doing, and is not followed for ever.
+    let mut turns = std::iter::successors(told(run), above).take(64);
+    turns.any(|turn| {
+        let mut deliveries = facts.deliveries.values();
+        deliveries
+            .any(|other| other.speaker.as_ref() == Some(turn) && call.origins.contains(&other.to))
+    })
 }
 
 fn list(addresses: &[Address]) -> String {

@@ -7,7 +7,10 @@ use crate::effect::Memory::{Continue, Fork, Fresh};
 use crate::profile::{AcpParams, SessionCleanup};
 use crate::rule::tale::{Tale, direct};
 use crate::stimulus::Start;
+use crate::story::Story;
 use crate::time::Span;
+
+const ALICE: &str = "telegram/alice";
 
 fn accepted(params: Value) -> Tale {
     let mut tale = spawn("chat", params);
@@ -217,4 +220,37 @@ fn the_given_mode_wins_and_else_the_thread() {
     let mut injected = spawn("forum", json!({}));
     injected.accepts("r1", CHILD, "session");
     injected.says_nothing(rule);
+}
+
+#[test]
+fn who_speaks_for_a_child_of_a_child_may_be_the_turn_above() {
+    let rule = "spawn.nothing-ignored";
+    let told = |speaks: bool| {
+        let mut story = Story::new();
+        story.says("m1", ALICE).starts("a", "main", "m1");
+        story
+            .has_child("r1", "a", "b", "child")
+            .ends("a", "ok", "", "m1");
+        let both = json!({"task": "r2", "notifyParent": true, "notifyUserOnComplete": true});
+        story
+            .spawns("r2", "b", both)
+            .starts_with("c", "below", "fresh", "r2", Value::Null);
+        let accepted = json!({"status": "accepted", "runId": "c", "childSessionKey": "below"});
+        story.answers("r2", accepted).ends("b", "ok", "r1.1", "r1");
+        story.at_secs(10).ends("c", "error", "", "r2");
+        story
+            .starts("d", "child", "r2")
+            .ends("d", "ok", "r2.1", "r2");
+        story
+            .starts("e", "main", "r1 r1.1 r2.1")
+            .ends("e", "ok", "r1.2", "r1 r1.1 r2.1");
+        if speaks {
+            story.delivers("d1", ALICE, "r1 r1.1 r2.1 r1.2");
+            story.receipt("d1", json!({"refused": {"permanent": true}}));
+        }
+        story.world(json!({"rest": "settled"}));
+        story
+    };
+    told(true).keeps(rule);
+    told(false).breaks(rule, "nobody in telegram/alice is told of the end of run c");
 }
