@@ -228,3 +228,36 @@ fn of_several_children_each_is_told() {
     story.starts("e", "main", "r2 r2.1").ends("e", "ok", "", "");
     story.keeps("relay.all-of-n");
 }
+
+#[test]
+fn what_a_stop_reached_before_it_was_told_may_be_told_of_as_killed() {
+    let told = |at: &str, says: &str| {
+        let mut story = child();
+        story
+            .says("m0", "discord/general")
+            .starts("z", "team", "m0");
+        ended(&mut story);
+        story.at_secs(10).says_text("m2", at, says);
+        story.starts("c", "main", "r1");
+        story
+    };
+    told(ALICE, "/stop").does_not_test("relay.outcome-true");
+    for (at, says) in [(ALICE, "hello"), ("discord/general", "/stop")] {
+        told(at, says).breaks("relay.outcome-true", "without ⟦r1.1⟧");
+    }
+    // A reset stops from when it is asked for; one that is refused stops nothing.
+    let reset = |status: Option<&str>| {
+        let mut story = child();
+        ended(&mut story);
+        let call = json!("admin");
+        story.calls("x", call, "sessions.reset", json!({"key": "child"}));
+        if let Some(status) = status {
+            story.answers("x", json!({ "status": status }));
+        }
+        story.starts("c", "main", "r1");
+        story
+    };
+    reset(None).does_not_test("relay.outcome-true");
+    reset(Some("ok")).does_not_test("relay.outcome-true");
+    reset(Some("error")).breaks("relay.outcome-true", "without ⟦r1.1⟧");
+}

@@ -184,3 +184,26 @@ fn who_is_configured_for_a_conversation_has_it() {
     story(&routed, &[alice("x", "main")]).keeps(rule);
     story(&routed, &[alice("x", "other")]).breaks(rule, "of agent other");
 }
+
+#[test]
+fn who_was_told_while_nobody_outside_could_say_whose_the_conversation_is_was_told() {
+    const DAY: u64 = 24 * 3_600;
+    let told = |to: Option<&str>| {
+        let mut story = a_conversation_that_changes_hands("fails_with_notice", "/agents");
+        // By now the binding may have lapsed.
+        story.at_secs(DAY + 60);
+        if let Some(to) = to {
+            story.delivers("d1", to, "m3");
+        }
+        let focus = "/focus painter";
+        story
+            .at_secs(DAY + 61)
+            .says_text("m5", "telegram/alice", focus);
+        story.at_secs(DAY + 62).world(json!({"rest": "settled"}));
+        story
+    };
+    told(Some("telegram/alice")).does_not_test("routing.decided-again");
+    for nobody in [None, Some("telegram/bob")] {
+        told(nobody).breaks("routing.decided-again", "and alice is not told");
+    }
+}

@@ -1,8 +1,9 @@
 use serde_json::{Value, json};
 
+use crate::address::Address;
 use crate::effect::Memory::{Continue, Fresh};
 use crate::profile::Visibility;
-use crate::rule::tale::Tale;
+use crate::rule::tale::{Tale, direct};
 use crate::time::Span;
 
 const MAIN: &str = "agent:main:main";
@@ -217,4 +218,32 @@ fn a_list_shows_no_more_than_that() {
         REACH,
         "call l1 shows session agent:main:main the session agent:main:forum:direct:bob",
     );
+}
+
+#[test]
+fn whoever_is_stopped_with_those_above_need_not_reach_anybody() {
+    let home = direct("chat", "alice");
+    let elsewhere = Address {
+        thread: Some("t1".into()),
+        ..direct("chat", "team")
+    };
+    let refused = |at: &Address, says: &str| {
+        let mut tale = family();
+        tale.start("e", CHILD, Continue, &["r1"])
+            .call("s1", "e", "sessions_send", json!({"label": "r2"}))
+            .writes(at, "alice", "m2", says)
+            .answer("s1", json!({"status": "error"}));
+        tale
+    };
+    refused(&home, "/stop").says_nothing(EXACT);
+    // Something else is said, or is said where nobody above is.
+    refused(&home, "hello").breaks(EXACT, "send s1 is refused");
+    refused(&elsewhere, "/stop").breaks(EXACT, "send s1 is refused");
+    // What is asked for afterwards is asked for by whoever goes on.
+    let mut tale = family();
+    tale.start("e", CHILD, Continue, &["r1"])
+        .writes(&home, "alice", "m2", "/stop")
+        .call("s1", "e", "sessions_send", json!({"label": "r2"}))
+        .answer("s1", json!({"status": "error"}));
+    tale.breaks(EXACT, "send s1 is refused");
 }

@@ -190,3 +190,31 @@ fn who_began_anew_before_a_reset_was_answered_has_forgotten() {
         Verdict::Fail(_)
     ));
 }
+
+#[test]
+fn what_began_while_a_reset_was_under_way_may_be_of_the_new_incarnation() {
+    let calls = |memory: Memory, run: &str| {
+        let mut tale = Tale::new(json!({}));
+        tale.says("chat", "alice", "m1")
+            .start("a", KEY, Fresh, &["m1"])
+            .started("a", Start::Started);
+        tale.admin("x", "sessions.reset", KEY)
+            .says("chat", "alice", "m2")
+            .start("b", KEY, memory, &["m2"])
+            .started("b", Start::Started)
+            .answer("x", json!({"ok": true}));
+        tale.call("r1", run, "sessions_spawn", json!({})).accepts(
+            "r1",
+            "agent:main:subagent:1",
+            "run",
+        );
+        tale
+    };
+    calls(Fresh, "b").says_nothing("session.generation-fenced");
+    let over = |run: &str| {
+        format!("call r1 by run {run} is accepted, and session {KEY}, which made it, is over")
+    };
+    // The run from before the reset is not, and what continues began nothing.
+    calls(Fresh, "a").breaks("session.generation-fenced", &over("a"));
+    calls(Continue, "b").breaks("session.generation-fenced", &over("b"));
+}
