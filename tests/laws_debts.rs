@@ -13,11 +13,11 @@ use moorline_spec::judge::Judge;
 use moorline_spec::profile::Profile;
 use moorline_spec::scenario::{Fixture, Scenario};
 use moorline_spec::trace::Rest;
-use moorline_spec::verdict::Verdict;
+use moorline_spec::verdict::{Debt, Verdict};
 use moorline_spec::wire::Disk;
 
 /// How many worlds each profile is played in.
-const WORLDS: u64 = 5_000;
+const WORLDS: u64 = 10_000;
 
 /// What a world breaks, the rule first.
 fn broken(scenario: &Scenario, profile: &Profile) -> Option<(&'static str, String)> {
@@ -28,6 +28,7 @@ fn broken(scenario: &Scenario, profile: &Profile) -> Option<(&'static str, Strin
         disk: Disk::Harness,
     };
     let played = play(scenario, &stage, &mut gateway, &mut judge);
+    let owed = judge.debts();
     let fails = judge
         .finish()
         .into_iter()
@@ -39,7 +40,10 @@ fn broken(scenario: &Scenario, profile: &Profile) -> Option<(&'static str, Strin
         });
     fails.or_else(|| match played.end {
         Ok(Rest::Settled) => None,
-        end => Some(("no rest", format!("{end:?}"))),
+        end => {
+            let owed: Vec<String> = owed.iter().map(Debt::to_string).collect();
+            Some(("no rest", format!("{end:?}: {}", owed.join("; "))))
+        }
     })
 }
 
