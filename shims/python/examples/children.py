@@ -285,6 +285,9 @@ class Children:
             return f"{debt['child']} did not reply to: {debt['task']}" if silent else f"{debt['child']} replied: {debt['text']}"
         # What it says when it was woken has nothing of its task in it.
         about = f" ({debt['task']})" if debt.get("paused") else ""
+        if debt.get("in_vain"):
+            waits = f"{subject} still waits for " + " and ".join(f"run {run}" for run in debt["in_vain"])
+            return f"{waits}: {debt['task']}" if silent else f"{waits}{about}: {debt['text']}"
         return f"{subject} ended without output: {debt['task']}" if silent else f"{subject} ended{about}: {debt['text']}"
 
     def hand(self, debt: dict) -> None:

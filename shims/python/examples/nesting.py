@@ -29,9 +29,12 @@ class Nesting:
         return debt["stage"] == "ended" and waits and self.is_open_below(debt["child"])
 
     def is_open_below(self, key: str) -> bool:
+        return bool(self.open_below(key))
+
+    def open_below(self, key: str) -> List[dict]:
         awaits = dig(self.data["sessions"], key, "awaits") or ()
-        return any(debt["requester"] == key and debt["audience"] != "nobody" and (debt["what"] == "child" or debt["name"] in awaits)
-                   for debt in self.data["debts"].values())
+        return [debt for debt in self.data["debts"].values()
+                if debt["requester"] == key and debt["audience"] != "nobody" and (debt["what"] == "child" or debt["name"] in awaits)]
 
     def wait_at_most(self, debt: dict) -> None:
         debt.setdefault("waits_since", self.now)
@@ -41,6 +44,8 @@ class Nesting:
         debt = self.data["debts"].get(name)
         if debt and debt["stage"] == "ended" and not debt.get("overdue"):
             debt["overdue"] = True
+            if debt.get("paused"):  # It has no end to tell of.
+                debt["in_vain"] = [below["run"] for below in self.open_below(debt["child"])]
             self.hand(debt)
 
     def settled_below(self, key: str) -> None:

@@ -286,11 +286,13 @@ export const Children = (Base) => class extends Base {
     else this.handOrWait(debt);
   }
 
-  words({ run, what, outcome, text, task, child, paused }) {
+  words({ run, what, outcome, text, task, child, paused, inVain = [] }) {
     const silent = isSilent(text);
     if (outcome !== "ok") return `run ${run} failed (${outcome}): ${task}`;
     if (what === "reply") return silent ? `${child} did not reply to: ${task}` : `${child} replied: ${text}`;
     const about = paused ? ` (${task})` : ""; // What it says when it was woken has nothing of its task in it.
+    const waits = `run ${run} still waits for ${inVain.map((below) => `run ${below}`).join(" and ")}`;
+    if (inVain.length > 0) return silent ? `${waits}: ${task}` : `${waits}${about}: ${text}`;
     return silent ? `run ${run} ended without output: ${task}` : `run ${run} ended${about}: ${text}`;
   }
 

@@ -26,9 +26,13 @@ export const Nesting = (Base) => class extends Base {
   }
 
   isOpenBelow(key) {
+    return this.openBelow(key).length > 0;
+  }
+
+  openBelow(key) {
     const awaits = dig(this.data.sessions, key, "awaits") ?? [];
     const isOwed = ({ requester, audience }) => requester === key && audience !== "nobody";
-    return this.debts().some((debt) => isOwed(debt) && (debt.what === "child" || awaits.includes(debt.name)));
+    return this.debts().filter((debt) => isOwed(debt) && (debt.what === "child" || awaits.includes(debt.name)));
   }
 
   waitAtMost(debt) {
@@ -40,6 +44,7 @@ export const Nesting = (Base) => class extends Base {
     const debt = this.data.debts[name];
     if (debt?.stage !== "ended" || debt.overdue) return;
     debt.overdue = true;
+    if (debt.paused) debt.inVain = this.openBelow(debt.child).map(({ run }) => run); // It has no end to tell of.
     this.hand(debt);
   }
 

@@ -31,6 +31,8 @@ pub(super) struct Nesting {
     pub spoke: bool,
     /// It waited as long as it may.
     pub overdue: bool,
+    /// Its run yielded, and waited for these runs in vain: it has no end to tell of.
+    pub in_vain: Vec<u64>,
 }
 
 impl Reference {
@@ -167,12 +169,16 @@ impl Reference {
 
     /// Whether a session still waits for what it asked for.
     pub(super) fn is_open_below(&self, key: &SessionKey) -> bool {
+        self.open_below(key).next().is_some()
+    }
+
+    fn open_below(&self, key: &SessionKey) -> impl Iterator<Item = &Debt> {
         let awaited = |debt: &Debt| {
             let session = self.state.session(key);
             session.is_some_and(|session| session.awaits.contains(&debt.run))
         };
-        let mut debts = self.state.debts.values();
-        debts.any(|debt| {
+        let debts = self.state.debts.values();
+        debts.filter(move |debt| {
             debt.requester == *key
                 && debt.is_expected()
                 && (debt.what != Owed::Reply || awaited(debt))
@@ -211,13 +217,16 @@ impl Reference {
 
     /// It waited as long as it may.
     pub(super) fn waited_enough(&mut self, number: u64) {
-        let Some(debt) = self.state.debts.get_mut(&number) else {
+        let waits = |debt: &&Debt| debt.state == Standing::Below && !debt.nesting.overdue;
+        let Some(debt) = self.state.debts.get(&number).filter(waits) else {
             return;
         };
-        if debt.state != Standing::Below || debt.nesting.overdue {
-            return;
+        let below = self.open_below(&debt.child).map(|below| below.run);
+        let in_vain = below.filter(|_| debt.nesting.paused).collect();
+        if let Some(debt) = self.state.debts.get_mut(&number) {
+            debt.nesting.overdue = true;
+            debt.nesting.in_vain = in_vain;
         }
-        debt.nesting.overdue = true;
         self.dirty(Dirty::Debt(number));
         match self.decisions.of_nesting().after_waiting() {
             Next::Turn | Next::Origin => self.hand(number),

@@ -475,6 +475,17 @@ pub(super) fn words_of(debt: &Debt) -> Text {
     let run = keys::run_id(debt.run);
     let silent = keys::is_silent(text);
     Text::from(match (debt.what, outcome) {
+        (Owed::Child(_), Outcome::Ok) if !debt.nesting.in_vain.is_empty() => {
+            let below = debt.nesting.in_vain.iter();
+            let below: Vec<String> = below
+                .map(|&run| format!("run {}", keys::run_id(run)))
+                .collect();
+            let below = below.join(" and ");
+            match silent {
+                true => format!("run {run} still waits for {below}: {task}"),
+                false => format!("run {run} still waits for {below} ({task}): {text}"),
+            }
+        }
         (Owed::Child(_), Outcome::Ok) if silent => {
             format!("run {run} ended without output: {task}")
         }
