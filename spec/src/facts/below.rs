@@ -4,7 +4,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bound::Those;
-use super::{Born, BornAs, CallFacts, Completion, Facts, Role, RunFacts, Settled, Table};
+use super::{Born, BornAs, CallFacts, Completion, Facts, Role, RunFacts, RunState, Settled, Table};
 use crate::address::Address;
 use crate::effect::UnboundBecause;
 use crate::id::{CallId, Marker, RunId, SessionKey};
@@ -214,12 +214,15 @@ impl Facts {
         let Some(child) = child.filter(|_| matches!(run.role, Role::Event(_))) else {
             return;
         };
-        // The end of one that failed, or that a stop reached, waits for nobody.
+        // The end of one that failed, or that a stop reached, waits for nobody; nor does one that the
+        // gateway died over.
         let waits = |child: &RunId| {
             let completion = self.completions.get(child);
+            let well = self.runs.get(child).map(|run| run.state);
             completion.is_some_and(|c| {
                 c.outcome == Outcome::Ok && c.settled.is_none() && c.turns.is_empty()
-            }) && !self.was_overtaken(child)
+            }) && well == Some(RunState::Ended(Outcome::Ok))
+                && !self.was_overtaken(child)
         };
         if waits(child) {
             self.below.continues.insert(turn.clone(), child.clone());
@@ -389,8 +392,13 @@ impl Facts {
             let mut origins = completion.origins.iter();
             origins.any(|at| self.was_bound(&run.key, at))
         };
+        // A turn that failed told nobody.
+        let told = |turn: &RunId| {
+            let turn = self.runs.get(turn).map(|turn| turn.state);
+            turn.is_some_and(|turn| turn.is_live() || turn == RunState::Ended(Outcome::Ok))
+        };
         matches!(completion.settled, Some(Settled::Posted | Settled::Failed))
-            && completion.turns.is_empty()
+            && !completion.turns.iter().any(told)
             && self.runs.get(run).is_some_and(bound)
     }
 

@@ -128,4 +128,24 @@ mod tests {
         assert_eq!(fails(&mut story, "z", HOME), [""; 0]);
         assert_eq!(fails(&mut untaken(), "z", HOME), [waits]);
     }
+
+    #[test]
+    fn whoever_is_above_hears_of_a_child_that_never_began_and_is_not_that_child() {
+        let told = |key: &str| {
+            let mut story = Story::new();
+            story.says("m1", HOME).starts("a", "main", "m1");
+            story.has_child("r1", "a", "b", "child");
+            story.spawns("r2", "b", json!({"task": "r2"}));
+            let accepted = json!({"status": "accepted", "runId": "c", "childSessionKey": "below"});
+            story.answers("r2", accepted).ends("a", "ok", "", "m1");
+            story.at_secs(5).starts("d", key, "r2");
+            story.ends("d", "ok", "r2.1", "r2");
+            story.owed()
+        };
+        let words = "telegram/alice waits for the words of run d ⟦r2.1⟧ since 0:00:05.000";
+        assert_eq!(told("main"), [words]);
+        let completion = "child for telegram/alice waits for the completion of run d (ok) ⟦r2.1⟧ \
+                          since 0:00:05.000";
+        assert_eq!(told("below"), [completion]);
+    }
 }

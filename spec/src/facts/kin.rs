@@ -152,6 +152,18 @@ impl Facts {
             .any(|parent| parent == above)
     }
 
+    /// Whether a session between that and one above it was deleted: whose child it is, nobody may
+    /// know any more.
+    pub fn is_cut_off(&self, above: &SessionKey, key: &SessionKey) -> bool {
+        let parent = |key: &&SessionKey| self.kin.parents.get(*key);
+        let line = std::iter::successors(self.kin.parents.get(key), parent).take(64);
+        let mut between = line.take_while(|parent| *parent != above);
+        between.any(|parent| {
+            let session = self.sessions.get(parent);
+            session.is_some_and(|session| session.deleted || session.told_to_forget)
+        })
+    }
+
     /// Every session that another one spawned, at any depth.
     pub(super) fn all_below(&self, above: &SessionKey) -> Vec<SessionKey> {
         let keys = self.kin.parents.keys();

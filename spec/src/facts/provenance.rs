@@ -214,11 +214,14 @@ impl Facts {
         {
             return Role::Event(run.clone());
         }
-        // What a session sent or asked for itself comes back to it with the news of its end.
+        // What a session sent or asked for itself comes back to it with the news of its end, or to
+        // whoever is above it and takes its place.
+        let own = call.session.as_ref();
+        let above = || own.is_some_and(|own| self.is_below(key, own));
         let answer = call.answer.as_ref().and_then(|answer| answer.get("runId"));
         if let Some(run) = answer.and_then(|run| run.as_str())
             && matches!(call.method.as_str(), "sessions_send" | "sessions_spawn")
-            && call.session.as_ref() == Some(key)
+            && (own == Some(key) || call.method == "sessions_spawn" && above())
         {
             return Role::Event(run.into());
         }

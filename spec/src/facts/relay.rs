@@ -5,6 +5,7 @@ use super::{
     BornAs, CallFacts, DeliveryState, Facts, Late, MessageFacts, Origins, Role, RunFacts, RunState,
     SteerFacts,
 };
+use crate::address::Address;
 use crate::effect::Report;
 use crate::id::{CallId, Marker, RunId, SessionKey};
 use crate::profile::NoReply;
@@ -394,9 +395,11 @@ impl Facts {
 
     pub(super) fn on_report(&mut self, report: &Report) {
         match report {
-            Report::Failed { run, .. } => {
+            Report::Failed { run, address, .. } => {
                 self.give_up_early(run);
-                self.settle_completion(run, Settled::Failed);
+                if !self.is_of_its_own_place(run, address.as_ref()) {
+                    self.settle_completion(run, Settled::Failed);
+                }
                 self.settle_reply(run, Settled::Failed);
                 self.settle_late(|late| late.run == *run);
                 self.settle_unbegun_run(run);
@@ -424,6 +427,15 @@ impl Facts {
                 self.said_bound.insert(address.clone(), session_key.clone());
             }
         }
+    }
+
+    /// Whether a failure is that of what a bound child says in its own conversation, which is not the
+    /// one that it was asked for from.
+    fn is_of_its_own_place(&self, run: &RunId, at: Option<&Address>) -> bool {
+        let owed = self.completions.get(run).zip(self.runs.get(run)).zip(at);
+        owed.is_some_and(|((completion, run), at)| {
+            !completion.origins.contains(at) && self.was_bound(&run.key, at)
+        })
     }
 
     /// A life is over: answers in flight die with it.

@@ -217,6 +217,10 @@ impl Facts {
         };
         run.state = RunState::Lost;
         match run.role {
+            // Where nobody asked to be told of its end, nobody is.
+            Role::Child(_) if !self.completions.contains_key(id) => {
+                self.settle_reply(id, Settled::Failed);
+            }
             // Its requester may be told that it was lost, and then its words are not owed.
             Role::Child(_) => {
                 if let Some(reply) = self.replies.get_mut(id) {

@@ -16,6 +16,7 @@ mod reset;
 mod retry;
 mod silent;
 
+pub(super) use once::repeats_in_reply;
 pub(super) use owed::carried;
 
 use super::{Checker, Keyword, Kind, Rule};

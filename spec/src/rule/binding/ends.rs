@@ -240,7 +240,12 @@ impl Checker for SweepAlone {
             }
             What::Effect(Effect::ProbeThread(probe)) => {
                 let at = &probe.address;
-                if let Some((_, since)) = self.waiting.values().find(|(waits, _)| waits == at) {
+                // What was asked of a binding that another took the place of is another matter.
+                let binding = facts.binding_at(at).map(|(_, binding)| binding.made.1);
+                let same = |(waits, since): &&(Address, Time)| {
+                    waits == at && binding.is_none_or(|made| made <= *since)
+                };
+                if let Some((_, since)) = self.waiting.values().find(same) {
                     sink.fail(
                         format!("{at} is probed again, and the probe of {since} is not answered"),
                         "a pass waits for its probes, and the next one waits for it",

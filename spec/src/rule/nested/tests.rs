@@ -267,7 +267,7 @@ fn what_the_session_of_a_failed_child_says_later_is_not_its_end() {
 
 #[test]
 fn what_a_child_says_where_it_is_bound_leaves_its_end_to_be_waited_for() {
-    let yields = |thread: bool, hears: bool| {
+    let yields = |thread: bool, hears: bool, dies: bool| {
         let mut story = Story::new();
         story.says("m1", HOME).starts("a", "main", "m1");
         story.spawns("r1", "a", json!({"task": "r1", "thread": thread}));
@@ -281,12 +281,162 @@ fn what_a_child_says_where_it_is_bound_leaves_its_end_to_be_waited_for() {
         if hears {
             story.steers("x1", "a", "r1 r1.1").steered("x1", "taken");
         }
-        story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
+        story.at_secs(20);
+        let mut by = "a";
+        if dies {
+            by = "d";
+            story.crashes(&["a"], &[]);
+            story.starts_with(by, "main", "continue", "m1", json!("a"));
+        }
+        story.calls("y1", json!({ "run": by }), "sessions_yield", json!({}));
         story.answers("y1", json!({"status": "yielded"}));
-        story.ends("a", "ok", "", "m1");
+        story.ends(by, "ok", "", "m1");
         story
     };
-    yields(true, false).does_not_test("nested.yield-wakes");
-    yields(true, true).breaks("nested.yield-wakes", "run a of session main yielded");
-    yields(false, false).breaks("nested.yield-wakes", "run a of session main yielded");
+    let hanging = "of session main yielded";
+    yields(true, false, false).does_not_test("nested.yield-wakes");
+    yields(true, true, false).breaks("nested.yield-wakes", hanging);
+    yields(false, false, false).breaks("nested.yield-wakes", hanging);
+    // A turn that took the news and died with the gateway heard nothing for good.
+    yields(true, true, true).does_not_test("nested.yield-wakes");
+    yields(false, false, true).breaks("nested.yield-wakes", hanging);
+}
+
+#[test]
+fn an_end_that_a_gateway_died_over_waits_for_nothing() {
+    let told = |writes: bool, told: &str| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.has_child("r1", "a", "b", "child");
+        story.has_child("r2", "b", "c", "grandchild");
+        story.ends("a", "ok", "", "m1");
+        story.at_secs(10).ends("b", "ok", "", "r1");
+        if writes {
+            story.asks(json!({"persist": {"record": "x"}}));
+        }
+        story.crashes(&[], &["c"]);
+        story.at_secs(12).starts("e", "main", told);
+        story
+    };
+    told(false, "r1").does_not_test("nested.settles-below");
+    told(true, "r1").breaks("nested.settles-below", "run b");
+}
+
+#[test]
+fn what_the_session_of_a_child_says_goes_on_for_no_end_that_a_gateway_died_over() {
+    let said = |writes: bool| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.has_child("r1", "a", "b", "child");
+        story.has_child("r2", "b", "c", "below");
+        story.has_child("r3", "b", "f", "beside");
+        story.ends("a", "ok", "", "m1");
+        story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+        if writes {
+            story.asks(json!({"persist": {"record": "x"}}));
+        }
+        story.crashes(&[], &["c", "f"]);
+        story.at_secs(20).ends("c", "error", "", "r2");
+        story
+            .starts("d", "child", "r2")
+            .ends("d", "ok", "r2.2", "r2");
+        story.delivers("d1", HOME, "r2 r2.2");
+        story
+    };
+    said(false).does_not_test("nested.settles-below");
+    said(true).breaks(
+        "nested.settles-below",
+        "delivery d1 is told of the end of run b",
+    );
+}
+
+#[test]
+fn what_is_on_its_way_into_a_run_that_is_over_nobody_waits_for_yet() {
+    let yields = |refused_before: bool| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.has_child("r1", "a", "b", "one");
+        story.has_child("r2", "a", "c", "two");
+        story
+            .ends("b", "ok", "r1.1", "r1")
+            .steers("x1", "a", "r1 r1.1");
+        story.ends("a", "ok", "", "m1");
+        story.at_secs(5).says("m2", HOME).starts("d", "main", "m2");
+        if refused_before {
+            story.steered("x1", "refused");
+        }
+        story.calls("y1", json!({"run": "d"}), "sessions_yield", json!({}));
+        story.answers("y1", json!({"status": "yielded"}));
+        if !refused_before {
+            story.steered("x1", "refused");
+        }
+        story.ends("d", "ok", "", "m2");
+        story
+            .starts("e", "main", "r1 r1.1")
+            .ends("e", "ok", "", "r1");
+        story.at_secs(10).ends("c", "ok", "r2.1", "r2");
+        story.starts("f", "main", "r2 r2.1");
+        story
+    };
+    yields(false).keeps("nested.yield-wakes");
+    yields(true).breaks("nested.yield-wakes", "waits for run c too");
+}
+
+#[test]
+fn what_a_reply_repeats_of_a_child_wakes_nobody_again() {
+    let told = |by_reply: bool| {
+        let mut story = yielded();
+        story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+        story.at_secs(20).ends("c", "ok", "r2.1", "r2");
+        story.starts("d", "main", "r1 r1.1 r2 r2.1");
+        story.calls(
+            "s1",
+            json!({"run": "d"}),
+            "sessions_send",
+            json!({"sessionKey": "other"}),
+        );
+        story.starts("e", "other", "r1 r1.1 s1");
+        story.answers("s1", json!({"status": "accepted", "runId": "e"}));
+        story.ends("d", "ok", "", "r1 r2");
+        story.at_secs(30).ends("e", "ok", "s1.1", "r1 r1.1 s1");
+        let reply = if by_reply {
+            "r1 r1.1 s1 s1.1"
+        } else {
+            "r1 r1.1"
+        };
+        story.starts("f", "main", reply);
+        story
+    };
+    told(true).keeps("nested.yield-wakes").keeps("relay.once");
+    told(false)
+        .breaks("nested.yield-wakes", "which run d woke before")
+        .breaks("relay.once", "as run d was or is");
+}
+
+#[test]
+fn what_was_stopped_after_its_end_is_told_of_by_itself() {
+    let told = |stopped: bool| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.has_child("r1", "a", "b", "one");
+        story.has_child("r2", "a", "c", "two");
+        story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
+        story.answers("y1", json!({"status": "yielded"}));
+        story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+        story.at_secs(20).ends("c", "ok", "r2.1", "r2");
+        let kill = json!({"action": "kill", "target": "two"});
+        story.calls("k1", json!({"run": "a"}), "subagents", kill);
+        let result = match stopped {
+            true => json!({"status": "ok", "killed": "two"}),
+            false => json!({"status": "error"}),
+        };
+        story.answers("k1", result).ends("a", "ok", "", "m1");
+        story
+            .starts("d", "main", "r1 r1.1")
+            .ends("d", "ok", "", "r1");
+        story.starts("e", "main", "r2").ends("e", "ok", "", "r2");
+        story
+    };
+    told(true).keeps("nested.yield-wakes");
+    told(false).breaks("nested.yield-wakes", "which run d woke before");
 }

@@ -1,5 +1,6 @@
 //! Who ends its turn to wait is woken.
 
+use super::super::relay::repeats_in_reply;
 use super::super::{Checker, Sink};
 use super::is_open;
 use crate::effect::Effect;
@@ -138,7 +139,7 @@ impl YieldWakes {
                     && spawn.origins == call.origins
                     && is_open(spawn, facts)
                     && !is_handed(spawn, facts)
-                    && !is_steered(spawn, run, facts)
+                    && !is_steered(spawn, facts)
             })
         });
         let waits: Vec<CallId> = waits.cloned().collect();
@@ -173,7 +174,8 @@ impl YieldWakes {
         if !matches!(started.role, Role::Event(_)) {
             return;
         }
-        let told = facts.told_in(&entry.markers);
+        let mut told = facts.told_in(&entry.markers);
+        told.retain(|child| !is_apart(child, entry, facts));
         for one in self.yields.iter_mut().filter(|one| one.key == started.key) {
             one.wake(run, &told, entry, facts, sink);
         }
@@ -209,7 +211,11 @@ impl Yield {
         // What never began is told of by its task.
         let by_task = |id: &CallId| {
             let call = facts.calls.get(id);
-            call.is_some_and(|call| call.own.iter().any(|own| entry.markers.contains(own)))
+            call.is_some_and(|call| {
+                let run = call.run.as_ref();
+                call.own.iter().any(|own| entry.markers.contains(own))
+                    && !run.is_some_and(|run| is_apart(run, entry, facts))
+            })
         };
         let is_told =
             |id: &&CallId| run_of(id).is_some_and(|run| told.contains(run)) || by_task(id);
@@ -271,6 +277,12 @@ impl Yield {
     }
 }
 
+/// Whether what is told of a child wakes nobody: a reply repeats it, or a stop reached the child after
+/// its end, and it is told of as killed.
+fn is_apart(child: &RunId, entry: &Entry, facts: &Facts) -> bool {
+    facts.was_overtaken(child) || repeats_in_reply(child, &entry.markers, facts)
+}
+
 /// Whether the end of a spawn was given to a turn.
 fn is_handed(call: &CallFacts, facts: &Facts) -> bool {
     let completion = call.run.as_ref().and_then(|run| facts.completions.get(run));
@@ -301,16 +313,15 @@ pub(in crate::rule) fn may_be_open(call: &CallFacts, facts: &Facts) -> bool {
     }
 }
 
-/// Whether a text that tells of the end of a spawn is on its way into a run.
-fn is_steered(call: &CallFacts, into: &RunId, facts: &Facts) -> bool {
+/// Whether a text that tells of the end of a spawn is on its way into a run, over by now or not.
+fn is_steered(call: &CallFacts, facts: &Facts) -> bool {
     let Some(child) = &call.run else {
         return false;
     };
-    facts.steers.values().any(|steer| {
-        steer.run == *into
-            && steer.outcome.is_none()
-            && facts.told_in(&steer.markers).contains(child)
-    })
+    facts
+        .steers
+        .values()
+        .any(|steer| steer.outcome.is_none() && facts.told_in(&steer.markers).contains(child))
 }
 
 /// Whether the run that calls was given the end of a spawn.

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::address::Address;
 use crate::effect::{Effect, Report};
-use crate::facts::{Facts, Settled};
+use crate::facts::{DeliveryFacts, DeliveryState, Facts, Settled};
 use crate::id::{Marker, RunId};
 use crate::rule::{Checker, Sink};
 use crate::stimulus::Stimulus;
@@ -103,7 +103,8 @@ impl Checker for Fits {
                 .get(&words.run)
                 .is_some_and(|reply| reply.settled == Some(Settled::Failed));
             for (at, posted, since) in &words.posted {
-                if *posted < words.order.len() && !failed && !words.failed {
+                let short = *posted < words.order.len() && !failed && !words.failed;
+                if short && !words.may_go_on(at, facts) {
                     let (run, missing) = (&words.run, words.order[*posted].in_text());
                     sink.fail_since(
                         *since,
@@ -139,6 +140,25 @@ impl Fits {
 }
 
 impl Words {
+    /// Whether nobody waits for the rest any more, so that the play ended, and the last that was
+    /// heard of these words there was no answer for good: they may have been about to be tried again.
+    fn may_go_on(&self, at: &Address, facts: &Facts) -> bool {
+        let owed = facts.replies.get(&self.run);
+        let own = |other: &&DeliveryFacts| {
+            let mut markers = other.markers.iter();
+            other.to == *at && markers.any(|marker| self.order.contains(marker))
+        };
+        let last = facts.deliveries.values().rev().find(own);
+        let open = |last: &DeliveryFacts| match last.state {
+            DeliveryState::Accepted | DeliveryState::RefusedForGood => false,
+            DeliveryState::Pending
+            | DeliveryState::RefusedForNow
+            | DeliveryState::Unknown
+            | DeliveryState::Untold => true,
+        };
+        owed.is_none_or(|reply| reply.settled.is_some()) && last.is_some_and(open)
+    }
+
     fn post(&mut self, marker: &Marker, at: &Address, facts: &Facts, sink: &mut Sink) {
         let Some(place) = self.order.iter().position(|other| other == marker) else {
             return;

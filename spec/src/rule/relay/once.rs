@@ -252,16 +252,15 @@ fn tell(turn: &RunId, steer: Option<&SteerId>, markers: &[Marker], facts: &Facts
     }
 }
 
-/// Whether what a child said stands there because its session, which remembers it, says it again in
-/// a reply.
-fn repeats_in_reply(child: &RunId, markers: &[Marker], facts: &Facts) -> bool {
-    let Some(child) = facts.runs.get(child) else {
-        return false;
-    };
+/// Whether what tells of a child stands there because a reply says it again: that of its own session,
+/// which remembers it, or of one that was told of it by the text it replies to.
+pub(in crate::rule) fn repeats_in_reply(child: &RunId, markers: &[Marker], facts: &Facts) -> bool {
+    let key = facts.runs.get(child).map(|child| &child.key);
     let mut born = markers.iter().filter_map(|marker| facts.born.get(marker));
     born.any(|born| {
         let by = born.run().and_then(|by| facts.runs.get(by));
-        by.is_some_and(|by| by.key == child.key && matches!(by.role, Role::Sent(_)))
+        let by = by.filter(|by| matches!(by.role, Role::Sent(_)));
+        by.is_some_and(|by| Some(&by.key) == key || facts.told_in(&by.given).contains(child))
     })
 }
 

@@ -333,3 +333,48 @@ fn words_from_before_a_crash_may_be_quoted_in_the_news_of_a_turn_that_nobody_saw
     answer.ends("a", "ok", "m1.1", "m1");
     twice(answer, true, "m1.1", itself).breaks("relay.once", on_its_way);
 }
+
+#[test]
+fn a_part_of_a_text_that_nobody_waits_for_may_still_be_tried() {
+    let short = |owed: bool, outcome: Value| {
+        let mut story = Story::new();
+        story.says("m1", "webchat/alice").starts("a", "main", "m1");
+        story.spawns("r1", "a", json!({"task": "r1", "notifyParent": owed}));
+        story.starts_with("b", "child", "fresh", "r1", Value::Null);
+        story.answers("r1", json!({"status": "accepted", "runId": "b"}));
+        story.ends("a", "ok", "", "m1");
+        let ended = json!({"stimulus": {"run_ended": {"run": "b", "outcome": "ok", "text": "x".repeat(90)}}});
+        story.push(ended, "w w+1", "w+1 r1 w");
+        story
+            .delivers("d1", "webchat/alice", "w+1")
+            .posted("d1", "webchat/alice", "w+1")
+            .receipt("d1", outcome);
+        story.world(json!({"rest": "settled"}));
+        story
+    };
+    let only = "only a part";
+    short(false, json!({"unknown": {}})).does_not_test("relay.fits-channel");
+    short(false, accepted()).breaks("relay.fits-channel", only);
+    short(false, json!({"refused": {"permanent": true}})).breaks("relay.fits-channel", only);
+}
+
+#[test]
+fn what_a_bound_child_cannot_say_in_its_thread_is_still_owed_where_it_was_asked_for() {
+    let failed = |at: &str| {
+        let mut story = Story::new();
+        story
+            .says("m1", "discord/general")
+            .starts("a", "main", "m1");
+        story.has_bound_child("r1", "a", "b", "child", "discord/general#t1");
+        story.ends("a", "ok", "", "m1");
+        story.at_secs(9).ends("b", "ok", "r1.1", "r1");
+        let address = crate::story::address(at);
+        story.asks(
+            json!({"report": {"failed": {"run": "b", "address": address, "why": "refused"}}}),
+        );
+        story.world(json!({"rest": "stuck"}));
+        story
+    };
+    failed("discord/general#t1").breaks("relay.liveness", "the completion of run b (ok) ⟦r1.1⟧");
+    failed("discord/general").keeps("relay.liveness");
+}

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::story::Story;
 
@@ -183,4 +183,47 @@ fn of_a_text_in_pieces_each_has_to_arrive() {
     };
     told(&["r1 r1.1"]).keeps("restart.nothing-twice");
     told(&["r1 r1.1", "r1.2"]).breaks("restart.nothing-twice", "took it to telegram/alice");
+}
+
+#[test]
+fn the_news_of_a_failure_may_have_come_to_nothing_beside_what_was_reported() {
+    let failed = json!({"report": {"failed": {"run": "a", "why": "refused"}}});
+    let twice = |news: &str| {
+        let mut story = Story::new();
+        story.says("m0", HOME).says("m1", HOME);
+        story
+            .starts("a", "main", "m1")
+            .ends("a", "timeout", "", "m1");
+        story.delivers("d1", HOME, news).asks(failed.clone());
+        story.at_secs(5).says("m2", HOME);
+        story.at_secs(10).crashes(&[], &[]).asks(failed.clone());
+        story
+    };
+    twice("m1").keeps("restart.nothing-twice");
+    twice("m0").breaks("restart.nothing-twice", "reported again");
+}
+
+#[test]
+fn a_bound_child_whose_end_nobody_wants_to_hear_of_may_die_with_its_words() {
+    let dies = |writes: bool| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        let params = json!({"task": "r1", "thread": true, "notifyParent": false});
+        story
+            .spawns("r1", "a", params)
+            .starts_with("b", "child", "fresh", "r1", Value::Null);
+        let accepted = json!({"status": "accepted", "runId": "b", "childSessionKey": "child", "mode": "session"});
+        story.answers("r1", accepted);
+        story
+            .ends("a", "ok", "m1.1", "m1")
+            .delivered("d0", HOME, "m1 m1.1");
+        story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+        if writes {
+            story.asks(json!({"persist": {"record": "x"}}));
+        }
+        story.crashes(&[], &[]).world(json!({"rest": "settled"}));
+        story
+    };
+    assert_eq!(dies(false).owed(), [""; 0]);
+    dies(true).breaks("relay.liveness", "the words of run b ⟦r1.1⟧");
 }

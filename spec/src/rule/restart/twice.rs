@@ -201,9 +201,13 @@ impl NothingTwice {
             if said.is_some_and(|said| before < said) {
                 return true;
             }
+            // The news of its failure quotes what it was given.
+            let given = facts.runs.get(run).map_or(&[][..], |run| &run.given);
             let mut deliveries = facts.deliveries.values();
             deliveries.any(|other| {
-                let own = other.speaker.as_ref() == Some(run);
+                let mut quoted = other.markers.iter();
+                let own = other.speaker.as_ref() == Some(run)
+                    || other.speaker.is_none() && quoted.any(|marker| given.contains(marker));
                 other.state == DeliveryState::Untold && (own || before < other.asked.0)
             })
         };

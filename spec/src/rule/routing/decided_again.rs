@@ -7,7 +7,7 @@ use crate::effect::Effect;
 use crate::facts::{Facts, MessageFacts, Owner};
 use crate::id::{Marker, SessionKey};
 use crate::profile::Reroute;
-use crate::stimulus::Author;
+use crate::stimulus::{Author, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, Rest, What, World};
 
@@ -20,7 +20,13 @@ pub(super) fn rule() -> Rule {
                and whoever wrote it is told.",
         sources: &["B-26", "B-130", "B-137", "E-25", "I-18"],
         dials: &["reroute"],
-        sees: &[Kind::StartRun, Kind::SteerRun, Kind::Deliver, Kind::Rest],
+        sees: &[
+            Kind::Inbound,
+            Kind::StartRun,
+            Kind::SteerRun,
+            Kind::Deliver,
+            Kind::Rest,
+        ],
         checker: Some(|| Box::<DecidedAgain>::default()),
         ..super::rule()
     }
@@ -31,6 +37,8 @@ pub(super) fn rule() -> Rule {
 struct DecidedAgain {
     /// Messages that were given to nobody, and whose authors were told so.
     told: BTreeSet<Marker>,
+    /// Those of them that came again since: they wait anew, from then.
+    again: BTreeSet<Marker>,
     rested: bool,
 }
 
@@ -39,8 +47,13 @@ impl Checker for DecidedAgain {
         match &entry.what {
             // Whatever happens there happens to messages from bound conversations.
             _ if facts.bindings.is_empty() => (),
+            What::Stimulus(Stimulus::Inbound(_)) => {
+                let came = entry.markers.iter();
+                let came = came.filter(|name| self.told.contains(*name));
+                self.again.extend(came.cloned());
+            }
             What::Effect(Effect::StartRun(start)) => {
-                for (marker, message) in facts.messages_here() {
+                for (marker, message) in self.judged(facts) {
                     if matches!(&*message.runs, [only] if *only == start.run) {
                         given(marker, message, &start.session_key, facts, sink);
                     }
@@ -48,7 +61,7 @@ impl Checker for DecidedAgain {
             }
             What::Effect(Effect::SteerRun(_)) => {
                 let Some(run) = facts.run_here() else { return };
-                for (marker, message) in facts.messages_here() {
+                for (marker, message) in self.judged(facts) {
                     if message.runs.is_empty() {
                         given(marker, message, &run.key, facts, sink);
                     }
@@ -73,8 +86,9 @@ impl Checker for DecidedAgain {
     }
 
     fn forget(&mut self, facts: &Facts) {
-        self.told
-            .retain(|marker| facts.messages.contains_key(marker));
+        for told in [&mut self.told, &mut self.again] {
+            told.retain(|marker| facts.messages.contains_key(marker));
+        }
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
@@ -110,6 +124,14 @@ impl Checker for DecidedAgain {
             ),
         };
         sink.fail_since(message.arrived, seen, right);
+    }
+}
+
+impl DecidedAgain {
+    /// The messages that the entry brings and that came but once, as far as that is of concern here.
+    fn judged<'f>(&self, facts: &'f Facts) -> impl Iterator<Item = (&'f Marker, &'f MessageFacts)> {
+        let messages = facts.messages_here();
+        messages.filter(|(marker, _)| !self.again.contains(*marker))
     }
 }
 

@@ -207,3 +207,22 @@ fn who_was_told_while_nobody_outside_could_say_whose_the_conversation_is_was_tol
         told(nobody).breaks("routing.decided-again", "and alice is not told");
     }
 }
+
+#[test]
+fn what_was_told_to_be_in_vain_and_comes_again_waits_anew() {
+    let again = |comes: bool, key: &str| {
+        let command = "/focus painter";
+        let mut story = a_conversation_that_changes_hands("fails_with_notice", command);
+        story.delivers("d1", "telegram/alice", "m3").at_secs(60);
+        if comes {
+            let (at, text) = (address("telegram/alice"), "words ⟦m3⟧");
+            let same = json!({"message": "m3", "at": at, "kind": "direct", "author": "person",
+                "from": "alice", "text": text});
+            story.push(json!({"stimulus": {"inbound": same}}), "", "m3");
+        }
+        story.at_secs(70).starts("d", key, "m3");
+        story
+    };
+    again(true, "painter").keeps("routing.decided-again");
+    again(false, "painter").breaks("routing.decided-again", "⟦m3⟧");
+}

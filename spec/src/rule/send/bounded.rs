@@ -156,7 +156,9 @@ impl Bounded {
         }
         let call = facts.calls.get(id);
         let in_time = call.is_some_and(|call| call.status() == Some("ok"));
-        let own_child = facts.is_below(&exchange.from, &exchange.to);
+        // Who began anew since, deleted and made again, may be nobody's child.
+        let anew = call.is_some_and(|call| facts.began_since(exchange.to.as_str(), call.made.0));
+        let own_child = !anew && facts.is_below(&exchange.from, &exchange.to);
         let passing = exchange.from.as_str().contains(":cron:");
         let turns = if own_child || passing {
             0

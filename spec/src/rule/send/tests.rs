@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::address::Address;
-use crate::effect::Memory::{Continue, Fresh};
+use crate::effect::Memory::{self, Continue, Fresh};
 use crate::profile::Visibility;
 use crate::rule::tale::{Tale, direct};
 use crate::time::Span;
@@ -246,4 +246,47 @@ fn whoever_is_stopped_with_those_above_need_not_reach_anybody() {
         .call("s1", "e", "sessions_send", json!({"label": "r2"}))
         .answer("s1", json!({"status": "error"}));
     tale.breaks(EXACT, "send s1 is refused");
+}
+
+#[test]
+fn who_began_anew_may_be_nobodys_child() {
+    let exchange = |memory: Memory| {
+        let mut tale = family();
+        tale.configures(json!({"session": {"agentToAgent": {"maxPingPongTurns": 2}}}))
+            .call("s1", "a", "sessions_send", json!({"sessionKey": CHILD}))
+            .admin("x", "sessions.delete", CHILD)
+            .answer("x", json!({"ok": true}))
+            .start("d", CHILD, memory, &["s1"])
+            .ends("d", "d.1")
+            .answer("s1", json!({"status": "timeout"}))
+            .start("e", MAIN, Continue, &["d.1"])
+            .ends("e", "e.1")
+            .start("f", CHILD, Continue, &["e.1"])
+            .rests();
+        tale
+    };
+    exchange(Fresh).keeps(BOUNDED);
+    exchange(Continue).breaks(BOUNDED, "run f is turn 2 of the exchange of send s1");
+}
+
+#[test]
+fn whose_child_a_session_is_nobody_may_know_once_its_parent_is_deleted() {
+    let forbidden = |deleted: &str| {
+        let below = "agent:main:subagent:3";
+        let mut tale = family();
+        tale.start("e", CHILD, Continue, &["r1"])
+            .call("r3", "e", "sessions_spawn", json!({"mode": "session"}))
+            .start("f", below, Fresh, &["r3"])
+            .accepts("r3", below, "session")
+            .admin("x", "sessions.delete", deleted)
+            .answer("x", json!({"ok": true}))
+            .call("s1", "a", "sessions_send", json!({"sessionKey": below}))
+            .answer("s1", json!({"status": "forbidden"}));
+        tale
+    };
+    forbidden(CHILD).says_nothing(REACH);
+    forbidden(OTHER).breaks(
+        REACH,
+        "call s1 of session agent:main:main for session agent:main:subagent:3 is forbidden",
+    );
 }

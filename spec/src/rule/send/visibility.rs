@@ -71,6 +71,9 @@ fn sent(id: &CallId, call: &CallFacts, key: &SessionKey, facts: &Facts, sink: &m
         return;
     }
     if facts.may_reach(from, key) {
+        if facts.is_cut_off(from, key) {
+            return;
+        }
         let seen = format!("call {id} of session {from} for session {key} is forbidden");
         let how = visibility(facts);
         sink.fail(

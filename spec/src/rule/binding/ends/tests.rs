@@ -169,3 +169,32 @@ fn touches_cost_one_write_in_fifteen_seconds() {
     burst(1, 5).breaks("binding.writes-bounded", "2 writes");
     assert!(!burst(1, 20).verdict("binding.writes-bounded").is_fail());
 }
+
+#[test]
+fn a_binding_that_took_the_place_of_another_may_be_asked_about_anew() {
+    const HOME: &str = "telegram/alice";
+    let probe =
+        |request: &str| json!({"probe_thread": {"request": request, "address": address(HOME)}});
+    let binds = |story: &mut Story, call: &str, run: &str| {
+        story.spawns(call, "a", json!({"task": call, "thread": true}));
+        story.starts_with(run, run, "fresh", call, json!(null));
+        let accepted = json!({"status": "accepted", "runId": run, "childSessionKey": run});
+        story.answers(call, accepted);
+    };
+    let again = |replaced: bool| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        binds(&mut story, "r1", "b");
+        story.at_secs(60).asks(probe("q8")).at_secs(120);
+        if replaced {
+            binds(&mut story, "r2", "c");
+        }
+        story.at_secs(130).asks(probe("q9"));
+        story
+            .at_secs(300)
+            .told(json!({"thread_probed": {"request": "q9", "state": "live"}}));
+        story
+    };
+    again(true).keeps("binding.sweep-alone");
+    again(false).breaks("binding.sweep-alone", "probed again");
+}
