@@ -399,11 +399,11 @@ impl Gate {
         trace: &Trace,
     ) -> Verdict {
         if !profile.families.contains(&rule.family) {
-            let why = format!("the gateway does not have {}", rule.family.as_str());
+            let why = format!("the gateway does not have {}", rule.family.as_str()).into();
             return Verdict::Inapplicable { why };
         }
         if rule::OF_THE_DISK.contains(&rule.id) && self.disk() != Disk::Harness {
-            let why = "the gateway holds its own disk, and what it writes is not seen".to_owned();
+            let why = "the gateway holds its own disk, and what it writes is not seen".into();
             return Verdict::Inapplicable { why };
         }
         if let Some(relation) = &rule.relation {
@@ -427,11 +427,11 @@ impl Gate {
         if let Judged::Process { process, .. } = &self.gateway
             && process.hello().channels == ChannelNames::Named
         {
-            let why = "the gateway says that it knows channels by name".to_owned();
+            let why = "the gateway says that it knows channels by name".into();
             return Verdict::Inapplicable { why };
         }
         if self.real_clock().is_some() {
-            let why = "two plays by a real clock are not compared".to_owned();
+            let why = "two plays by a real clock are not compared".into();
             return Verdict::Inapplicable { why };
         }
         let Some(other) = (relation.transform)(scenario) else {
@@ -442,7 +442,7 @@ impl Gate {
         match end {
             Ok(_) => (relation.compare)(scenario, trace, &other, &other_trace),
             Err(_) => Verdict::Inconclusive {
-                why: "the second play came to no end".to_owned(),
+                why: "the second play came to no end".into(),
             },
         }
     }

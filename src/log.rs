@@ -316,7 +316,7 @@ fn of_rule(rule: &Rule, verdict: &Verdict) -> RuleReport {
         Verdict::Pass { witnessed } => (Standing::Pass, *witnessed, None),
         Verdict::Fail(_) if rule.keyword == Keyword::Should => (Standing::Warn, 0, None),
         Verdict::Fail(_) => (Standing::Fail, 0, None),
-        Verdict::Inapplicable { why } => (Standing::Inapplicable, 0, Some(why.clone())),
+        Verdict::Inapplicable { why } => (Standing::Inapplicable, 0, Some(why.to_string())),
         Verdict::Inconclusive { .. } => {
             let why = "nothing in the log puts it to the test".to_owned();
             (Standing::Inapplicable, 0, Some(why))

@@ -69,7 +69,7 @@ pub fn within(
             return (rule, verdict);
         }
         let why = format!("by a real clock this is too close to call, give or take {tolerance}");
-        (rule, Verdict::Inconclusive { why })
+        (rule, Verdict::Inconclusive { why: why.into() })
     });
     let verdicts = verdicts.collect();
     let timing = Timing {

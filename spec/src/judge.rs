@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::facts::Facts;
 use crate::observe::Observer;
 use crate::profile::Profile;
-use crate::rule::{self, Checker, Kind, Rule, Sink};
+use crate::rule::{self, Checker, Found, Kind, Rule, Sink};
 use crate::time::Time;
 use crate::trace::{Entry, Rest, Trace, What, World};
 use crate::verdict::{Debt, Verdict};
@@ -15,6 +15,7 @@ pub struct Judge {
     facts: Facts,
     /// One for each rule of the registry; empty where it is not judged.
     seats: Vec<Option<Seat>>,
+    sink: Sink,
     rest: Option<Rest>,
     /// For how many entries what is settled is remembered, and when something is forgotten next.
     horizon: usize,
@@ -38,9 +39,9 @@ static BY_KIND: LazyLock<[Vec<usize>; Kind::COUNT]> = LazyLock::new(|| {
 
 /// One rule, its checker, and what it found so far.
 struct Seat {
-    rule: &'static Rule,
     checker: Box<dyn Checker>,
-    sink: Sink,
+    found: Found,
+    rule: &'static Rule,
 }
 
 impl Judge {
@@ -56,14 +57,15 @@ impl Judge {
             let checker = rule.checker?;
             let promised = profile.families.contains(&rule.family);
             promised.then(|| Seat {
-                rule,
                 checker: checker(),
-                sink: Sink::default(),
+                found: Found::default(),
+                rule,
             })
         };
         Self {
             facts: Facts::new(profile),
             seats: rule::all().iter().map(seat).collect(),
+            sink: Sink::default(),
             rest: None,
             horizon,
             before: (0, Time::ZERO),
@@ -95,20 +97,19 @@ impl Judge {
     /// A verdict for each rule it judged, in the order of the registry.
     pub fn finish(mut self) -> Vec<(&'static Rule, Verdict)> {
         let short = self.rest == Some(Rest::OutOfWakes);
-        let facts = &self.facts;
-        let verdicts = self.seats.iter_mut().flatten().map(|seat| {
-            seat.sink.at_end();
-            seat.checker.finish(facts, &mut seat.sink);
-            (seat.rule, std::mem::take(&mut seat.sink).verdict(short))
-        });
-        verdicts.collect()
+        let verdict = |mut seat: Seat| {
+            seat.checker.finish(&self.facts, &mut self.sink);
+            seat.found.take(&mut self.sink);
+            (seat.rule, seat.found.verdict(short))
+        };
+        self.seats.into_iter().flatten().map(verdict).collect()
     }
 
     /// A verdict for each rule it judged on what was seen so far, where more may follow: what is
     /// owed at that moment is not held against anybody.
-    pub fn so_far(mut self) -> Vec<(&'static Rule, Verdict)> {
-        let seats = self.seats.iter_mut().flatten();
-        let verdicts = seats.map(|seat| (seat.rule, std::mem::take(&mut seat.sink).verdict(false)));
+    pub fn so_far(self) -> Vec<(&'static Rule, Verdict)> {
+        let seats = self.seats.into_iter().flatten();
+        let verdicts = seats.map(|seat| (seat.rule, seat.found.verdict(false)));
         verdicts.collect()
     }
 
@@ -136,10 +137,11 @@ impl Observer for Judge {
         if let What::World(World::Rest(rest)) = entry.what {
             self.rest = Some(rest);
         }
+        self.sink.at(index, entry.at);
         for &index_of_rule in &BY_KIND[Kind::of(&entry.what) as usize] {
             if let Some(seat) = &mut self.seats[index_of_rule] {
-                seat.sink.at(index, entry.at);
-                seat.checker.see(entry, &self.facts, &mut seat.sink);
+                seat.checker.see(entry, &self.facts, &mut self.sink);
+                seat.found.take(&mut self.sink);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What a checker says at the end.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -21,12 +22,12 @@ pub enum Verdict {
     /// The rule never applied, or the play did not last: not a pass.
     Inconclusive {
         /// Why.
-        why: String,
+        why: Cow<'static, str>,
     },
     /// The profile says that the rule does not hold for this gateway.
     Inapplicable {
         /// Why.
-        why: String,
+        why: Cow<'static, str>,
     },
 }
 
@@ -77,7 +78,7 @@ impl Verdict {
     pub fn from_witnesses(witnessed: u64) -> Self {
         match witnessed {
             0 => Self::Inconclusive {
-                why: "nothing in this story puts it to the test".to_owned(),
+                why: "nothing in this story puts it to the test".into(),
             },
             witnessed => Self::Pass { witnessed },
         }

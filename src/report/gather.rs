@@ -160,9 +160,9 @@ impl Sum {
         match verdict {
             Verdict::Pass { witnessed } => self.witnessed += witnessed,
             Verdict::Inconclusive { why } if is_named || self.inconclusive.is_none() => {
-                self.inconclusive = Some(why.clone());
+                self.inconclusive = Some(why.to_string());
             }
-            Verdict::Inapplicable { why } => self.inapplicable = Some(why.clone()),
+            Verdict::Inapplicable { why } => self.inapplicable = Some(why.to_string()),
             Verdict::Fail(_) | Verdict::Inconclusive { .. } => (),
         }
     }

@@ -124,8 +124,7 @@ impl Facts {
     /// When a session that has no run is to be archived; `None` is never.
     pub fn archive_due(&self, key: &SessionKey) -> Option<Time> {
         let facts = self.archives.get(key)?;
-        let child =
-            facts.one_run && !facts.kept && self.profile.dials.archives == Archives::UnlessKept;
+        let child = facts.one_run && !facts.kept && self.dials.archives == Archives::UnlessKept;
         let configured = || self.archived_after(key).filter(|_| child);
         Some(facts.ended? + facts.own.or_else(configured)?)
     }

@@ -378,7 +378,7 @@ impl Facts {
         let reason = match state {
             ThreadState::Gone => UnboundBecause::ThreadGone,
             ThreadState::Locked => UnboundBecause::ThreadLocked,
-            ThreadState::Archived if self.profile.dials.archived_thread == ArchivedThread::Ends => {
+            ThreadState::Archived if self.dials.archived_thread == ArchivedThread::Ends => {
                 UnboundBecause::ThreadArchived
             }
             ThreadState::Archived | ThreadState::Live | ThreadState::Unknown => return,

@@ -228,7 +228,7 @@ impl Facts {
         let placement = self
             .channel(&bound.address)
             .map(|channel| channel.capabilities.threads.placement);
-        let age_from_command = match self.profile.dials.max_age_from {
+        let age_from_command = match self.dials.max_age_from {
             MaxAgeFrom::Bound => false,
             MaxAgeFrom::Command => true,
             MaxAgeFrom::ByPlacement => placement == Some(Placement::Child),

@@ -174,7 +174,7 @@ impl Facts {
 
     /// Whether one session may reach another.
     pub fn may_reach(&self, from: &SessionKey, to: &SessionKey) -> bool {
-        let dials = &self.profile.dials;
+        let dials = &self.dials;
         let visibility = self.config.visibility(dials);
         if from == to {
             return true;

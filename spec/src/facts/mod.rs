@@ -46,7 +46,7 @@ use crate::id::{
     SessionKey, SteerId, Text, ThreadId,
 };
 use crate::key::Naming;
-use crate::profile::Profile;
+use crate::profile::{Dials, Profile};
 use crate::stimulus::{Open, Stimulus};
 use crate::time::Time;
 use crate::trace::{Entry, What, World};
@@ -79,8 +79,8 @@ fn room<K, V>() -> Table<K, V> {
 /// Everything known so far. It is brought up to date with an entry before checkers see it.
 #[derive(Debug)]
 pub struct Facts {
-    /// What the gateway under test promises.
-    pub profile: Profile,
+    /// What the gateway under test promises where honest designs differ.
+    pub dials: Dials,
     /// The configuration in force: the last one that was understood.
     pub config: Config,
     /// Whether the one that was given last was.
@@ -191,7 +191,7 @@ impl Facts {
     /// Nothing is known yet.
     pub fn new(profile: &Profile) -> Self {
         Self {
-            profile: profile.clone(),
+            dials: profile.dials.clone(),
             config: Config::default(),
             understood: true,
             calendar: None,
@@ -307,7 +307,7 @@ impl Facts {
             Stimulus::Receipt(receipt) => self.on_receipt(receipt),
             Stimulus::ThreadOpened(opened) => self.on_thread_opened(opened),
             Stimulus::ConfigChanged(changed) => {
-                let config = Config::read_as(&changed.config, &self.profile.dials);
+                let config = Config::read_as(&changed.config, &self.dials);
                 self.understood = config.is_ok();
                 if let Ok(config) = config {
                     let maintenance = self.config.session.maintenance;
@@ -369,7 +369,7 @@ impl Facts {
         self.lives += 1;
         self.life_entry = self.index;
         self.meet_agents(&open.agents);
-        let config = Config::read_as(&open.config, &self.profile.dials);
+        let config = Config::read_as(&open.config, &self.dials);
         self.understood = config.is_ok();
         let config = config.unwrap_or_default();
         if open.restored && config != self.config {

@@ -57,7 +57,7 @@ impl Facts {
             home,
         };
         self.moved.insert(to.clone(), facts);
-        if self.profile.dials.moved_conversation == MovedConversation::Follows {
+        if self.dials.moved_conversation == MovedConversation::Follows {
             self.rename_bindings(from, to);
             if let Some(home) = self.home.get(from).cloned() {
                 self.home.insert(to.clone(), home);

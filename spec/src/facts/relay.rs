@@ -176,7 +176,7 @@ impl Facts {
             return;
         };
         let refused = call.answer.is_some() && !call.is_accepted();
-        let silent = self.profile.dials.no_reply == NoReply::Silent
+        let silent = self.dials.no_reply == NoReply::Silent
             && outcome == Outcome::Ok
             && run.words.is_empty();
         let unasked = call.by == Caller::Plugin || !call.wants_completion();

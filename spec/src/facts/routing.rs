@@ -50,10 +50,10 @@ impl Facts {
     /// Whether a limit that was reached at `due` has certainly taken effect at a time: at once, or
     /// with the next pass of the sweep, which waits for probes.
     pub fn takes_effect(&self, due: Time, at: Time) -> bool {
-        match self.profile.dials.lapse_checked_at {
+        match self.dials.lapse_checked_at {
             LapseCheck::Lookup => due <= at,
             LapseCheck::Sweep => {
-                let pass = due.max(self.life_began) + self.profile.dials.sweep_every;
+                let pass = due.max(self.life_began) + self.dials.sweep_every;
                 pass < at && self.probes.is_empty()
             }
         }

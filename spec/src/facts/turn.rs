@@ -183,7 +183,7 @@ impl Facts {
         if message.is_none() && matches!(run.role, Role::Chat(_)) {
             return None;
         }
-        let dials = &self.profile.dials;
+        let dials = &self.dials;
         let policy = match message {
             Some(message) => {
                 let channel = &message.at.channel;
@@ -211,7 +211,7 @@ impl Facts {
     /// Whether maintenance removes sessions.
     pub fn is_maintained(&self) -> bool {
         let maintenance = self.config.session.maintenance;
-        maintenance.is_enforced(&self.profile.dials)
+        maintenance.is_enforced(&self.dials)
     }
 
     /// Whether maintenance may have taken a session by now, as far as age and number tell.
@@ -219,13 +219,13 @@ impl Facts {
         let maintenance = self.config.session.maintenance;
         self.is_maintained()
             && (self.now > before.written_at + maintenance.prune_after()
-                || self.sessions.len() > maintenance.max_entries(&self.profile.dials))
+                || self.sessions.len() > maintenance.max_entries(&self.dials))
     }
 
     /// The policy that would hold for a message in a session: that of the conversation it belongs
     /// to.
     fn policy_of(&self, key: &SessionKey) -> ResetPolicy {
-        let dials = &self.profile.dials;
+        let dials = &self.dials;
         let home = self.home.iter().filter(|(_, home)| *home == key);
         match home.map(|(at, _)| at).min() {
             Some(at) => {

@@ -385,7 +385,7 @@ impl LapseKeeps {
         let sent = facts
             .run_here()
             .is_some_and(|run| matches!(run.role, Role::Sent(_) | Role::Plugin(_)));
-        if !sent || facts.profile.dials.agent_path_resets {
+        if !sent || facts.dials.agent_path_resets {
             return;
         }
         let Some(binding) = facts.has_lapsed(&start.session_key) else {

@@ -40,6 +40,7 @@ use crate::verdict::Verdict;
 
 pub use book::book;
 pub use kind::Kind;
+pub(crate) use sink::Found;
 pub use sink::Sink;
 
 /// Rules that count what is written down. Whoever does not hold the disk cannot judge by them.

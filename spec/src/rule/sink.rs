@@ -3,28 +3,20 @@
 use crate::time::Time;
 use crate::verdict::{Breach, Verdict};
 
-/// Takes what a checker finds. The first breach stands; of those found at one look, that of the
-/// earliest entry, so that what is told does not depend on how things are named.
+/// Takes what a checker finds at one look. Of several breaches the one of the earliest entry
+/// stands, so that what is told does not depend on how things are named.
 #[derive(Clone, Debug, Default)]
 pub struct Sink {
-    witnessed: u64,
-    breach: Option<Breach>,
-    /// How often something was looked at, and at which look the breach was found.
-    looks: usize,
-    found: usize,
     index: usize,
     now: Time,
+    witnessed: u64,
+    breach: Option<Breach>,
 }
 
 impl Sink {
+    /// What is looked at next. All checkers that look at an entry share a sink, one after another.
     pub(crate) fn at(&mut self, index: usize, now: Time) {
         (self.index, self.now) = (index, now);
-        self.looks += 1;
-    }
-
-    /// What is found from here on is found at the end.
-    pub(crate) fn at_end(&mut self) {
-        self.looks += 1;
     }
 
     /// The rule applied here, and was kept.
@@ -45,9 +37,8 @@ impl Sink {
         seen: impl Into<String>,
         right: impl Into<String>,
     ) {
-        let stands = |breach: &Breach| self.found != self.looks || breach.entry <= entry;
+        let stands = |breach: &Breach| breach.entry <= entry;
         if !self.breach.as_ref().is_some_and(stands) {
-            self.found = self.looks;
             self.breach = Some(Breach {
                 entry,
                 at,
@@ -56,12 +47,36 @@ impl Sink {
             });
         }
     }
+}
+
+/// What one checker found so far. Its first breach stands.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    witnessed: u64,
+    breach: Option<Box<Breach>>,
+}
+
+impl Found {
+    /// Takes what a look brought.
+    pub(crate) fn take(&mut self, sink: &mut Sink) {
+        self.witnessed += std::mem::take(&mut sink.witnessed);
+        if sink.breach.is_some() {
+            self.take_breach(sink);
+        }
+    }
+
+    /// Apart from what happens at each look, which it would make longer.
+    #[cold]
+    fn take_breach(&mut self, sink: &mut Sink) {
+        let breach = sink.breach.take().map(Box::new);
+        self.breach = self.breach.take().or(breach);
+    }
 
     pub(crate) fn verdict(self, short: bool) -> Verdict {
         match (self.breach, short) {
-            (Some(breach), _) => Verdict::Fail(breach),
+            (Some(breach), _) => Verdict::Fail(*breach),
             (None, true) => Verdict::Inconclusive {
-                why: "the play was ended because the gateway woke too often".to_owned(),
+                why: "the play was ended because the gateway woke too often".into(),
             },
             (None, false) => Verdict::from_witnesses(self.witnessed),
         }

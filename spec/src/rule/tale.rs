@@ -13,7 +13,7 @@ use crate::facts::Facts;
 use crate::id::Marker;
 use crate::marker::markers_in;
 use crate::profile::{Dials, Profile};
-use crate::rule::{Kind, Sink};
+use crate::rule::{Found, Kind, Sink};
 use crate::stimulus::{
     Author, Call, Caller, ConfigChanged, Inbound, InternalPath, InternalTurn, Open, Opened,
     Outcome, RunEnded, RunStarted, Start, Stimulus, ThreadOpened,
@@ -422,15 +422,18 @@ impl Tale {
         let rule = named(rule).expect("the rule is in the registry");
         let mut checker = rule.checker.expect("it has a checker")();
         let (mut facts, mut sink) = (Facts::new(&self.profile), Sink::default());
+        let mut found = Found::default();
         for (index, entry) in self.trace.entries.iter().enumerate() {
             facts.see(index, entry);
             if rule.sees.contains(&Kind::of(&entry.what)) {
                 sink.at(index, entry.at);
                 checker.see(entry, &facts, &mut sink);
+                found.take(&mut sink);
             }
         }
         checker.finish(&facts, &mut sink);
-        sink.verdict(false)
+        found.take(&mut sink);
+        found.verdict(false)
     }
 
     /// The rule was kept, and put to the test.

@@ -137,8 +137,8 @@ struct PlatformEnd {
 impl PlatformEnd {
     fn ends(binding: &BindingFacts, facts: &Facts) -> Option<(Time, ThreadState, bool)> {
         let (at, state) = binding.around.thread_told?;
-        let ends = state != ThreadState::Archived
-            || facts.profile.dials.archived_thread == ArchivedThread::Ends;
+        let ends =
+            state != ThreadState::Archived || facts.dials.archived_thread == ArchivedThread::Ends;
         Some((at, state, ends))
     }
 
@@ -256,7 +256,7 @@ impl Checker for SweepAlone {
             }
             What::Stimulus(Stimulus::ThreadProbed(probed)) => {
                 let waited = self.waiting.remove(&probed.request);
-                let long = facts.profile.dials.sweep_every;
+                let long = facts.dials.sweep_every;
                 // A tick fell into the time that it waited.
                 if waited.is_some_and(|(_, since)| since + long <= entry.at) {
                     sink.witness();

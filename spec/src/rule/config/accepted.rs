@@ -73,7 +73,7 @@ impl Accepted {
         self.due(entry.at, sink);
         let wrong = match facts.understood {
             true => Vec::new(),
-            false => Config::problems(config, &facts.profile.dials),
+            false => Config::problems(config, &facts.dials),
         };
         self.given = Some(Given {
             at: (facts.index(), entry.at),

@@ -119,7 +119,7 @@ impl FailClosed {
         facts: &Facts,
         sink: &mut Sink,
     ) {
-        if facts.profile.dials.proactive_to != ProactiveTo::ConfiguredAddress {
+        if facts.dials.proactive_to != ProactiveTo::ConfiguredAddress {
             return;
         }
         let run = match &born.what {

@@ -162,7 +162,7 @@ impl SettlesBelow {
         if died(run, facts) {
             return;
         }
-        let bound = one.since.1 + facts.profile.dials.settle_window;
+        let bound = one.since.1 + facts.dials.settle_window;
         let open = !one.settled && self.is_open_below(&one.key, facts);
         if open && facts.now() < bound {
             sink.fail(
@@ -192,7 +192,7 @@ impl SettlesBelow {
         let there = requester.is_some_and(|session| !session.deleted && !session.told_to_forget);
         let completion = facts.completions.get(run);
         let untried = completion.is_some_and(|completion| completion.turns.is_empty());
-        if there && untried && facts.now() < one.since.1 + facts.profile.dials.settle_window {
+        if there && untried && facts.now() < one.since.1 + facts.dials.settle_window {
             sink.fail(
                 format!("the end of run {run} is given up ({why}), and nobody was to be told yet"),
                 "waiting for what is below costs no attempt",
@@ -202,7 +202,7 @@ impl SettlesBelow {
 
     /// It waits no longer than it may, where whoever is to be told has nothing else to do.
     fn judge_bound(&mut self, facts: &Facts, sink: &mut Sink) {
-        let window = facts.profile.dials.settle_window + PATIENCE;
+        let window = facts.dials.settle_window + PATIENCE;
         let now = facts.now();
         if now < facts.life_began + window {
             return;

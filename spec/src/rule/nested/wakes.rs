@@ -222,7 +222,7 @@ impl Yield {
         if !self.waits.iter().any(|id| is_told(&id)) {
             return;
         }
-        let window = facts.profile.dials.settle_window;
+        let window = facts.dials.settle_window;
         let over = self
             .first
             .is_some_and(|first| first + window <= facts.now());

@@ -153,7 +153,7 @@ pub(super) fn compare(one: &Scenario, first: &Trace, _: &Scenario, second: &Trac
     };
     if short(first) || short(second) {
         return Verdict::Inconclusive {
-            why: "a play was ended because the gateway woke too often".to_owned(),
+            why: "a play was ended because the gateway woke too often".into(),
         };
     }
     let homes = one.people.values().chain(one.places.values());

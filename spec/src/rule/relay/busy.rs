@@ -93,7 +93,7 @@ impl Busy {
                 continue;
             }
             let into = &steer.run;
-            match facts.profile.dials.busy_requester {
+            match facts.dials.busy_requester {
                 BusyRequester::Steer => (),
                 BusyRequester::Queue => sink.fail(
                     format!("the end of run {child} is steered into run {into}"),
@@ -124,7 +124,7 @@ impl Busy {
         else {
             return;
         };
-        if facts.profile.dials.busy_requester == BusyRequester::Steer {
+        if facts.dials.busy_requester == BusyRequester::Steer {
             return;
         }
         let told = facts.told_in(markers);

@@ -147,7 +147,7 @@ impl Once {
         let Some((first, key)) = &attempt.unknown else {
             return;
         };
-        if facts.profile.dials.after_unknown == AfterUnknown::GiveUpAloud {
+        if facts.dials.after_unknown == AfterUnknown::GiveUpAloud {
             sink.fail(
                 format!("{}, and nobody knows what came of delivery {last}", again()),
                 "what may have arrived is given up aloud, and not repeated",

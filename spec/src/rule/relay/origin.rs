@@ -76,7 +76,7 @@ fn said(
             judge(deliver, carrier, what, &run.origins, sink);
         }
         // A chat turn that a completion was steered into: what it says from then on.
-        _ if facts.profile.dials.busy_requester != BusyRequester::Steer => {
+        _ if facts.dials.busy_requester != BusyRequester::Steer => {
             for child in facts.told_by(id) {
                 let Some(completion) = facts.completions.get(child) else {
                     continue;

@@ -43,7 +43,7 @@ impl Checker for ResetRequesterGets {
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
-        let new = facts.profile.dials.reset_requester == ResetRequester::NewIncarnation;
+        let new = facts.dials.reset_requester == ResetRequester::NewIncarnation;
         for (child, anew) in &self.met {
             let Some(completion) = facts.completions.get(child) else {
                 continue;
@@ -131,7 +131,7 @@ impl ResetRequesterGets {
                 "it is told, or fails visibly, and not both",
             );
         }
-        match facts.profile.dials.reset_requester {
+        match facts.dials.reset_requester {
             ResetRequester::NewIncarnation => sink.witness(),
             ResetRequester::VisibleFailure => sink.fail(
                 seen,

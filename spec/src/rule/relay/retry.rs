@@ -171,7 +171,7 @@ impl RetryClassified {
             sink.witness();
         }
         self.part_anew(carrier, &deliver.to, facts);
-        let window = facts.profile.dials.relay_window;
+        let window = facts.dials.relay_window;
         let key = self.tried(carrier, &deliver.to, deliver.key.as_ref());
         if let Some(series) = key.and_then(|key| self.series.get_mut(&key)) {
             series.on_attempt(deliver, carrier, window, facts.now(), sink);
@@ -279,7 +279,7 @@ impl RetryClassified {
 
     fn on_failed(&mut self, run: &RunId, facts: &Facts, sink: &mut Sink) {
         self.waits.remove(run);
-        let window = facts.profile.dials.relay_window;
+        let window = facts.dials.relay_window;
         // What it said on its way is another text, of which nothing is said here.
         let of_it = |marker: &Marker| {
             let born = facts.born.get(marker).map(|born| &born.what);

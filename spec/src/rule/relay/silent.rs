@@ -109,7 +109,7 @@ impl SilentTokens {
             return;
         }
         let skips = silence::skips(token);
-        let silent = facts.profile.dials.no_reply == NoReply::Silent;
+        let silent = facts.dials.no_reply == NoReply::Silent;
         if skips || silent {
             let (told, child) = (news.told, news.child);
             sink.fail(

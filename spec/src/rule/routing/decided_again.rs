@@ -68,7 +68,7 @@ impl Checker for DecidedAgain {
                 }
             }
             What::Effect(Effect::Deliver(deliver)) => {
-                if facts.profile.dials.reroute != Reroute::FailsWithNotice {
+                if facts.dials.reroute != Reroute::FailsWithNotice {
                     return;
                 }
                 for (marker, message) in facts.messages_here() {
@@ -109,7 +109,7 @@ impl Checker for DecidedAgain {
         let (name, at, from) = (marker.in_text(), &message.at, &message.from);
         let seen =
             format!("message {name}, written in {at} while that was {was}, is given to nobody");
-        let (seen, right) = match facts.profile.dials.reroute {
+        let (seen, right) = match facts.dials.reroute {
             Reroute::AtTurn => (
                 seen,
                 format!("{at} is {is} since {since}, and what waits moves with it"),
@@ -182,7 +182,7 @@ fn given(
     };
     let Hands { was, is, since } = hands;
     let at = &message.at;
-    let (right, told) = match facts.profile.dials.reroute {
+    let (right, told) = match facts.dials.reroute {
         Reroute::AtTurn => (
             hands.is_of(is, key),
             format!("{at} is {is} since {since}, and what waits moves with it"),

@@ -63,7 +63,7 @@ fn judge(
         "run {} for {at}, which was {from}, is in session {key}",
         start.run
     );
-    let follows = facts.profile.dials.moved_conversation == MovedConversation::Follows;
+    let follows = facts.dials.moved_conversation == MovedConversation::Follows;
     if !follows {
         let before = [&moved.bound, &moved.home].into_iter().flatten();
         let mut before = before.filter(|before| *before == key);

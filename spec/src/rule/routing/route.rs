@@ -87,7 +87,7 @@ fn is_silent(text: &str) -> bool {
 /// Where a turn of the clockwork that is not the first thing since a person wrote speaks, where
 /// that is where its session last spoke with a person.
 fn route<'f>(run: &RunFacts, facts: &'f Facts) -> Option<&'f Address> {
-    let dials = &facts.profile.dials;
+    let dials = &facts.dials;
     if run.role != Role::Internal || dials.proactive_to != ProactiveTo::LastRoute {
         return None;
     }
@@ -142,7 +142,7 @@ impl Checker for Proactive {
     }
 
     fn finish(&mut self, facts: &Facts, sink: &mut Sink) {
-        if facts.profile.dials.proactive_to == ProactiveTo::ConfiguredAddress {
+        if facts.dials.proactive_to == ProactiveTo::ConfiguredAddress {
             for _ in 0..self.silent {
                 sink.witness();
             }
@@ -162,7 +162,7 @@ fn judge(deliver: &Deliver, facts: &Facts, sink: &mut Sink) {
     let spoke = facts.sessions[run.session].spoke.as_ref();
     let unsure = spoke.is_some_and(|spoke| spoke.unsure);
     let route = spoke.map(|spoke| &spoke.at);
-    let allowed = match (configured, facts.profile.dials.proactive_to) {
+    let allowed = match (configured, facts.dials.proactive_to) {
         (Some(configured), _) => Some(configured),
         (None, ProactiveTo::ConfiguredAddress) => None,
         (None, ProactiveTo::LastRoute) => route,

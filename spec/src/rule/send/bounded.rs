@@ -163,7 +163,7 @@ impl Bounded {
         let turns = if own_child || passing {
             0
         } else {
-            facts.config.exchange_turns(&facts.profile.dials)
+            facts.config.exchange_turns(&facts.dials)
         };
         let most = turns + u32::from(!in_time);
         if exchange.followed > most {

@@ -226,7 +226,7 @@ pub(super) struct Minting {
 
 impl Checker for Minting {
     fn see(&mut self, entry: &Entry, facts: &Facts, sink: &mut Sink) {
-        if facts.profile.dials.send_minting {
+        if facts.dials.send_minting {
             return;
         }
         let (id, key, seen) = match self.waiting.see(entry, facts) {

@@ -118,7 +118,7 @@ fn looked(id: &CallId, call: &CallFacts, facts: &Facts, sink: &mut Sink) {
 }
 
 fn visibility(facts: &Facts) -> &'static str {
-    match facts.config.visibility(&facts.profile.dials) {
+    match facts.config.visibility(&facts.dials) {
         Visibility::Own => "self",
         Visibility::Tree => "tree",
         Visibility::Agent => "agent",

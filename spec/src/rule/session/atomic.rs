@@ -113,7 +113,7 @@ impl Atomic {
             Some(Err((seen, right))) => sink.fail(seen, right),
             None => (),
         }
-        let keeps = facts.profile.dials.reset_keeps_id;
+        let keeps = facts.dials.reset_keeps_id;
         let key = &start.session_key;
         // What a crash took of a fresh start nobody can tell.
         let number = facts.run_here().map_or(usize::MAX, |run| run.session);

@@ -139,7 +139,7 @@ fn judge(turn: &Turn<'_>, start: &StartRun, facts: &Facts, sink: &mut Sink) {
         }
         // Idle exactly so long: the strict comparison was put to the test.
         (Limit::NotDue, true) => {
-            let anchors = Anchors::of(turn.before, facts.profile.dials.reset_anchor);
+            let anchors = Anchors::of(turn.before, facts.dials.reset_anchor);
             if anchors.idle.1 + idle == turn.now.0 {
                 sink.witness();
             }
@@ -154,7 +154,7 @@ fn never(turn: &Turn<'_>, start: &StartRun, facts: &Facts, sink: &mut Sink) {
         return;
     };
     let levels = facts.config.reset_levels(&message.at.channel, message.kind);
-    if !levels.idles_forever(&facts.profile.dials) {
+    if !levels.idles_forever(&facts.dials) {
         return;
     }
     if turn.continues() {

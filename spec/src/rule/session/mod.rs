@@ -174,7 +174,7 @@ fn forgot(turn: &Turn, start: &StartRun) -> String {
 fn may_reset(turn: &Turn, facts: &Facts) -> bool {
     let evaluated = match turn.run.role {
         Role::Chat(_) => true,
-        Role::Sent(_) | Role::Plugin(_) => facts.profile.dials.agent_path_resets,
+        Role::Sent(_) | Role::Plugin(_) => facts.dials.agent_path_resets,
         _ => false,
     };
     evaluated && turn.due.is_possible()
@@ -184,7 +184,7 @@ fn may_reset(turn: &Turn, facts: &Facts) -> bool {
 fn looks(turn: &Turn, facts: &Facts) -> bool {
     match turn.run.role {
         Role::Chat(_) => turn.message.is_some(),
-        Role::Sent(_) | Role::Plugin(_) => facts.profile.dials.agent_path_resets,
+        Role::Sent(_) | Role::Plugin(_) => facts.dials.agent_path_resets,
         _ => false,
     }
 }
@@ -219,7 +219,7 @@ fn rotates(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
 
 fn agent_path(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
     let on_path = matches!(turn.run.role, Role::Sent(_) | Role::Plugin(_));
-    if !on_path || turn.told || facts.profile.dials.agent_path_resets {
+    if !on_path || turn.told || facts.dials.agent_path_resets {
         return;
     }
     if !turn.continues() && turn.due.is_possible() {
@@ -258,7 +258,7 @@ fn daily(turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
         }
         // Begun exactly at the hour: the strict comparison was put to the test.
         (Limit::NotDue, true) => {
-            let anchors = Anchors::of(turn.before, facts.profile.dials.reset_anchor);
+            let anchors = Anchors::of(turn.before, facts.dials.reset_anchor);
             let boundary = calendar.last_daily(turn.now.0, hour);
             if i64::try_from(anchors.daily.1.0) == Ok(boundary) {
                 sink.witness();
@@ -349,7 +349,7 @@ impl SystemNeutral {
 
     /// A reset that is due, and would not be if the internal turn had counted.
     fn judge_message(&self, turn: &Turn, start: &StartRun, facts: &Facts, sink: &mut Sink) {
-        let neutral = facts.profile.dials.reset_anchor == ResetAnchor::StartAndLastInteraction;
+        let neutral = facts.dials.reset_anchor == ResetAnchor::StartAndLastInteraction;
         let Some(&stirred) = self.stirred.get(&start.session_key).filter(|_| neutral) else {
             return;
         };

@@ -44,7 +44,7 @@ fn judge(turn: &Turn<'_>, start: &StartRun, facts: &Facts, sink: &mut Sink) {
     if levels.count() < 2 || due != turn.due.is_possible() {
         return;
     }
-    let dials = &facts.profile.dials;
+    let dials = &facts.dials;
     let anchors = Anchors::of(turn.before, dials.reset_anchor);
     let otherwise = wrong_orders(levels).into_iter().any(|levels| {
         let policy = levels.policy(dials);

@@ -126,11 +126,7 @@ fn on_list(answer: &Answer, facts: &Facts, sink: &mut Sink) {
 }
 
 fn judge_count(listed: &FxHashSet<&str>, answer: &Answer, facts: &Facts, sink: &mut Sink) {
-    let most = facts
-        .config
-        .session
-        .maintenance
-        .max_entries(&facts.profile.dials);
+    let most = facts.config.session.maintenance.max_entries(&facts.dials);
     let stays = listed
         .iter()
         .map(|&key| SessionKey::from(key))
@@ -155,7 +151,7 @@ fn judge_count(listed: &FxHashSet<&str>, answer: &Answer, facts: &Facts, sink: &
 }
 
 fn takes_all(facts: &Facts) -> bool {
-    facts.profile.dials.maintenance_takes == MaintenanceTakes::All
+    facts.dials.maintenance_takes == MaintenanceTakes::All
 }
 
 /// Why maintenance has to leave a session alone, if it has.

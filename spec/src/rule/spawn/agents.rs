@@ -71,7 +71,7 @@ fn forbids(call: &CallFacts, agent: &AgentId, facts: &Facts) -> Option<&'static 
     let own = asker(call, facts)?;
     let same = is_same(agent.as_str(), own);
     let named = given(call).is_some();
-    if same && (!named || facts.profile.dials.own_agent == OwnAgent::Always) {
+    if same && (!named || facts.dials.own_agent == OwnAgent::Always) {
         return None;
     }
     match facts.config.spawns_of(own) {

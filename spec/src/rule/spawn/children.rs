@@ -46,7 +46,7 @@ pub(super) struct Working(FxHashMap<SessionKey, Vec<RunId>>);
 impl Working {
     /// Whose limit a child's run counts for; none holds for some runs of runtime acp.
     pub(super) fn pool(call: &CallFacts, facts: &Facts) -> Option<SessionKey> {
-        let dials = &facts.profile.dials;
+        let dials = &facts.dials;
         if call.text("runtime") == Some("acp") && dials.acp_limits != AcpLimits::Held {
             return None;
         }
@@ -88,7 +88,7 @@ pub(super) fn most_children(call: &CallFacts, facts: &Facts) -> usize {
             .subagents(agent, |own| own.max_children_per_agent);
         layers.decided()
     });
-    most.flatten().unwrap_or(facts.profile.dials.max_children) as usize
+    most.flatten().unwrap_or(facts.dials.max_children) as usize
 }
 
 /// How deep children of whoever asks may have children.
@@ -97,20 +97,19 @@ pub(super) fn deepest(call: &CallFacts, facts: &Facts) -> u32 {
         let layers = facts.config.subagents(agent, |own| own.max_spawn_depth);
         layers.decided()
     });
-    most.flatten()
-        .unwrap_or(facts.profile.dials.max_spawn_depth)
+    most.flatten().unwrap_or(facts.dials.max_spawn_depth)
 }
 
 /// How many runs of children may be at work beside that of a spawn, it included.
 pub(super) fn most_at_work(call: &CallFacts, facts: &Facts) -> usize {
-    let by_requester = facts.profile.dials.concurrency_of == ConcurrencyOf::Requester;
+    let by_requester = facts.dials.concurrency_of == ConcurrencyOf::Requester;
     let agent = asker(call, facts).filter(|_| by_requester);
     facts.config.concurrent_children(agent) as usize
 }
 
 /// Whether the limits of children and depth hold for a spawn.
 pub(super) fn is_limited(call: &CallFacts, by_child: bool, facts: &Facts) -> bool {
-    match facts.profile.dials.acp_limits {
+    match facts.dials.acp_limits {
         _ if call.text("runtime") != Some("acp") => true,
         AcpLimits::Held => true,
         AcpLimits::BelowSubagents => by_child,

@@ -202,7 +202,7 @@ impl Remembers {
         };
         if turn.continues() {
             sink.witness();
-        } else if !(facts.profile.dials.agent_path_resets && turn.due.is_possible()) {
+        } else if !(facts.dials.agent_path_resets && turn.due.is_possible()) {
             sink.fail(
                 format!("run {run} for send {id} remembers nothing of headless session {key}"),
                 format!("run {run} continues session {key}"),

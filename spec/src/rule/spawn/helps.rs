@@ -41,7 +41,7 @@ impl Checker for Helps {
             return;
         }
         let said = words(call);
-        let faults = faults(call, asked.mode() == "session", &facts.profile.dials);
+        let faults = faults(call, asked.mode() == "session", &facts.dials);
         match faults.as_slice() {
             [_, ..] if faults.iter().any(|name| said.contains(name)) => sink.witness(),
             [name, ..] => sink.fail(

@@ -58,7 +58,7 @@ fn judge_values(answer: &Answer, facts: &Facts, sink: &mut Sink) {
         return;
     }
     let session = is_session(answer, call, facts);
-    let faults = faults(call, session, &facts.profile.dials);
+    let faults = faults(call, session, &facts.dials);
     let Some(name) = faults.first() else {
         return;
     };

@@ -350,7 +350,7 @@ impl Checker for WithoutThread {
             .get("childSessionKey")
             .and_then(|key| key.as_str());
         let said = words(asked.call);
-        match facts.profile.dials.session_without_thread {
+        match facts.dials.session_without_thread {
             Permission::Allowed if accepted && key.is_some_and(|key| !key.is_empty()) => {
                 sink.witness();
             }

@@ -27,7 +27,7 @@ fn can_bind(at: &Address, facts: &Facts) -> bool {
 /// Whether a spawn that gives `thread` may have one there, by configuration and profile.
 pub(super) fn may_thread(asked: &Asked, facts: &Facts) -> bool {
     let at = asked.origin;
-    let by_default = match facts.profile.dials.spawn_threads_default {
+    let by_default = match facts.dials.spawn_threads_default {
         SpawnThreads::Off => false,
         SpawnThreads::On => true,
         SpawnThreads::ByPlacement => {

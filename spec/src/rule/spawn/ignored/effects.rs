@@ -164,7 +164,7 @@ impl Effects {
         let Some(seconds) = seconds.filter(|&seconds| seconds > 0) else {
             return;
         };
-        if !acp || facts.profile.dials.acp_limits != AcpLimits::None {
+        if !acp || facts.dials.acp_limits != AcpLimits::None {
             let due = at + Span::secs(seconds);
             self.limited.insert(started.run.clone(), due);
         }
@@ -381,7 +381,7 @@ fn judge_first_run(
             "`resumeSessionId` has its effect",
         ),
         None if resumes => sink.witness(),
-        None if forks && facts.profile.dials.context_default == ContextDefault::Isolated => {
+        None if forks && facts.dials.context_default == ContextDefault::Isolated => {
             sink.fail(
                 format!("run {run} of spawn {id} starts with the memory of another session"),
                 "nobody asked for that: a child remembers nothing unless `context` says so",
