@@ -188,13 +188,19 @@ impl Facts {
         let Role::Event(replied) = &said.role else {
             return None;
         };
-        let replied = self.runs.get(replied)?;
-        let Role::Sent(id) = &replied.role else {
-            return None;
+        let of_exchange = |replied: &RunId| {
+            let replied = self.runs.get(replied)?;
+            let Role::Sent(id) = &replied.role else {
+                return None;
+            };
+            let call = self.calls.get(id)?;
+            let back = replied.key == *key && call.session.as_ref() == Some(&said.key);
+            (back && said.key != *key).then(|| id.clone())
         };
-        let call = self.calls.get(id)?;
-        let back = replied.key == *key && call.session.as_ref() == Some(&said.key);
-        (back && said.key != *key).then(|| id.clone())
+        // One turn may be told of a reply and of what ended later.
+        let told = said.given.iter().rev();
+        let mut told = told.filter_map(|marker| self.born.get(marker)?.run());
+        of_exchange(replied).or_else(|| told.find_map(of_exchange))
     }
 
     fn role_of_parameter(&self, id: &CallId, key: &SessionKey) -> Role {

@@ -440,3 +440,34 @@ fn what_was_stopped_after_its_end_is_told_of_by_itself() {
     told(true).keeps("nested.yield-wakes");
     told(false).breaks("nested.yield-wakes", "which run d woke before");
 }
+
+#[test]
+fn what_one_turn_heard_of_a_child_and_of_a_reply_comes_back_with_the_next_reply() {
+    let told = |to: &str| {
+        let mut story = Story::new();
+        story.says("m1", HOME).starts("a", "main", "m1");
+        story.has_child("r1", "a", "b", "one");
+        let send = json!({"sessionKey": "other"});
+        story.calls("s1", json!({"run": "a"}), "sessions_send", send);
+        story.starts("e", "other", "s1");
+        story.answers("s1", json!({"status": "timeout", "runId": "e"}));
+        story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
+        story.answers("y1", json!({"status": "yielded"}));
+        story.ends("a", "ok", "", "m1");
+        story.at_secs(5).ends("e", "ok", "s1.1", "s1");
+        story.at_secs(10).ends("b", "ok", "r1.1", "r1");
+        story.starts("d", "main", "r1 r1.1 s1 s1.1");
+        story.ends("d", "ok", "r1.2", "r1 r1.1 s1 s1.1");
+        let all = "r1 r1.1 s1 s1.1 r1.2";
+        story.starts("q", to, all).ends("q", "ok", "q.1", all);
+        story.starts("r", "main", &format!("{all} q.1"));
+        story
+    };
+    told("other")
+        .keeps("nested.yield-wakes")
+        .keeps("relay.once");
+    // Nothing was sent to this one.
+    told("elsewhere")
+        .breaks("nested.yield-wakes", "run r wakes session main")
+        .breaks("relay.once", "run r in main");
+}

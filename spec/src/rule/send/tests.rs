@@ -290,3 +290,16 @@ fn whose_child_a_session_is_nobody_may_know_once_its_parent_is_deleted() {
         "call s1 of session agent:main:main for session agent:main:subagent:3 is forbidden",
     );
 }
+
+#[test]
+fn a_turn_that_is_told_of_a_reply_and_of_a_child_goes_on_with_the_exchange() {
+    let mut tale = late();
+    tale.start("x", OTHER, Continue, &["r2"])
+        .ends("x", "x.1")
+        .start("e", MAIN, Continue, &["d.1", "x.1"])
+        .ends("e", "e.1")
+        .start("f", CHILD, Continue, &["d.1", "x.1", "e.1"])
+        .ends("f", "f.1")
+        .start("g", MAIN, Continue, &["d.1", "x.1", "e.1", "f.1"]);
+    tale.breaks(BOUNDED, "run g is turn 2 of the exchange of send s1");
+}
