@@ -26,11 +26,13 @@ impl Sink {
 
     /// The rule was broken by the entry being looked at. Both texts are sentences without a full
     /// stop.
+    #[cold]
     pub fn fail(&mut self, seen: impl Into<String>, right: impl Into<String>) {
         self.fail_since((self.index, self.now), seen, right);
     }
 
     /// The rule was broken by what did not come since an entry.
+    #[cold]
     pub fn fail_since(
         &mut self,
         (entry, at): (usize, Time),
