@@ -76,6 +76,11 @@ impl Family {
         Self::Config,
     ];
 
+    /// The family of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.as_str() == name)
+    }
+
     /// The part of a rule's id before the dot.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -100,25 +100,18 @@ pub(super) fn known_failures(path: &Path) -> Result<KnownFailures, Failure> {
 
 /// The rule of that id.
 pub(super) fn rule(id: &str) -> Result<&'static Rule, Failure> {
-    let all = rule::all();
-    all.iter().find(|rule| rule.id == id).ok_or_else(|| {
-        let help = did_you_mean(id, all.iter().map(|rule| rule.id));
+    rule::named(id).ok_or_else(|| {
+        let help = did_you_mean(id, rule::all().iter().map(|rule| rule.id));
         Failure::Usage(format!("there is no rule {id:?}{help}"))
     })
 }
 
 /// The family of that name.
 pub(super) fn family(name: &str) -> Result<Family, Failure> {
-    let known = || Family::ALL.into_iter().map(Family::as_str);
-    Family::ALL
-        .into_iter()
-        .find(|family| family.as_str() == name)
-        .ok_or_else(|| {
-            Failure::Usage(format!(
-                "there is no family {name:?}{}",
-                did_you_mean(name, known())
-            ))
-        })
+    Family::named(name).ok_or_else(|| {
+        let help = did_you_mean(name, Family::ALL.into_iter().map(Family::as_str));
+        Failure::Usage(format!("there is no family {name:?}{help}"))
+    })
 }
 
 /// One fixture, by file or id.
@@ -140,10 +133,10 @@ pub(super) fn selection(words: &[String]) -> Result<Selection, Failure> {
     let mut ids: BTreeSet<&str> = BTreeSet::new();
     let mut named: Vec<Named> = Vec::new();
     for word in words {
-        if let Ok(family) = family(word) {
+        if let Some(family) = Family::named(word) {
             let of_family = rule::all().iter().filter(|rule| rule.family == family);
             ids.extend(of_family.map(|rule| rule.id));
-        } else if let Ok(rule) = rule(word) {
+        } else if let Some(rule) = rule::named(word) {
             ids.insert(rule.id);
         } else if Path::new(word).exists() {
             named.extend(fixtures::on_disk(Path::new(word))?);
