@@ -70,6 +70,26 @@ fn help_is_approved() {
 }
 
 #[test]
+fn what_help_shows_can_be_typed() {
+    let help = moorline(&["--help"]).success();
+    let help = text(&help.get_output().stdout);
+    let (_, examples) = help.split_once("Examples:\n").expect("help has examples");
+    let (examples, _) = examples.split_once("\n\n").expect("they end");
+    // Those that read or write a file are another's; a whole family's crashes take too long here.
+    let of_others = ["gw", "my/", "=", ".jsonl", "--every-crash"];
+    let is_typed = |example: &&str| !of_others.iter().any(|part| example.contains(part));
+    let mut typed = 0;
+    for example in examples.lines().filter(is_typed) {
+        let (command, _) = example.trim().split_once("  ").expect("words follow it");
+        let mut words = command.split(' ');
+        assert_eq!(words.next(), Some("moorline"));
+        moorline(&words.collect::<Vec<_>>()).success();
+        typed += 1;
+    }
+    assert!(4 < typed, "{typed} of the examples were typed");
+}
+
+#[test]
 fn a_fixture_that_holds_conforms() {
     let path = directory("holds", &[("isolation/two.json", STORY)]);
     let output = moorline(&["run", &path.display().to_string()]).code(0);

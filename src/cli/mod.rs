@@ -46,8 +46,8 @@ Examples:
   moorline run my/fixtures --report json=r.json    your own fixtures; the report as data too
   moorline run --report html=report.html           what went wrong, drawn on a page
   moorline check trace.jsonl                       judge a log that was recorded in production
-  moorline replay relay/tells_the_dm               one story as a transcript, and its verdicts
-  moorline replay relay/tells_the_dm --every-crash the same with every crash there can be
+  moorline replay relay/a_failure_is_told_as_one   one story as a transcript, and its verdicts
+  moorline replay relay --every-crash              all of a family, with every crash there can be
   moorline explain relay.once                      what a rule asks, and where it comes from
 
 Exit codes: 0 conforms, 1 does not conform, 2 inconclusive, 3 the gateway could not be driven,
