@@ -4,10 +4,22 @@ use crate::story::Story;
 
 const HOME: &str = "telegram/alice";
 
-/// Main asked for `b`, and that for `c`; `b` ended and `c` goes on.
-fn child_that_waits() -> Story {
+/// Somebody wrote, and run `a` of main works on it.
+fn asked() -> Story {
     let mut story = Story::new();
     story.says("m1", HOME).starts("a", "main", "m1");
+    story
+}
+
+/// A run ends its turn to wait.
+fn yields(story: &mut Story, run: &str) {
+    story.calls("y1", json!({ "run": run }), "sessions_yield", json!({}));
+    story.answers("y1", json!({"status": "yielded"}));
+}
+
+/// Main asked for `b`, and that for `c`; `b` ended and `c` goes on.
+fn child_that_waits() -> Story {
+    let mut story = asked();
     story.has_child("r1", "a", "b", "child");
     story.has_child("r2", "b", "c", "grandchild");
     story.ends("a", "ok", "", "m1");
@@ -63,8 +75,7 @@ fn waiting_costs_nothing_and_has_a_bound() {
 
 #[test]
 fn what_failed_waits_for_nothing() {
-    let mut story = Story::new();
-    story.says("m1", HOME).starts("a", "main", "m1");
+    let mut story = asked();
     story.has_child("r1", "a", "b", "child");
     story.has_child("r2", "b", "c", "grandchild");
     story.ends("a", "ok", "", "m1");
@@ -75,12 +86,10 @@ fn what_failed_waits_for_nothing() {
 
 /// `a` asked for two children and yielded.
 fn yielded() -> Story {
-    let mut story = Story::new();
-    story.says("m1", HOME).starts("a", "main", "m1");
+    let mut story = asked();
     story.has_child("r1", "a", "b", "one");
     story.has_child("r2", "a", "c", "two");
-    story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
-    story.answers("y1", json!({"status": "yielded"}));
+    yields(&mut story, "a");
     story.ends("a", "ok", "", "m1");
     story
 }
@@ -128,24 +137,20 @@ fn at_the_bound_who_yielded_is_woken_for_what_there_is() {
 
 #[test]
 fn nobody_yields_to_wait_for_nothing() {
-    let mut story = Story::new();
-    story.says("m1", HOME).starts("a", "main", "m1");
+    let mut story = asked();
     story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
     story.answers("y1", json!({"status": "error"}));
     story.ends("a", "ok", "", "m1").keeps("nested.yield-wakes");
 
-    let mut story = Story::new();
-    story.says("m1", HOME).starts("a", "main", "m1");
-    story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
-    story.answers("y1", json!({"status": "yielded"}));
+    let mut story = asked();
+    yields(&mut story, "a");
     story.ends("a", "ok", "", "m1");
     story.breaks("nested.yield-wakes", "yielded");
 }
 
 /// `b` asked for `c`, which waits for its place and never has a run; `b` ended.
 fn child_of_which_one_never_began() -> Story {
-    let mut story = Story::new();
-    story.says("m1", HOME).starts("a", "main", "m1");
+    let mut story = asked();
     story.has_child("r1", "a", "b", "child");
     story.spawns("r2", "b", json!({"task": "r2"}));
     let accepted = json!({"status": "accepted", "runId": "c", "childSessionKey": "grandchild"});
@@ -206,15 +211,13 @@ fn whoever_hears_of_what_never_began_has_nothing_to_wait_for() {
 
 #[test]
 fn what_is_on_its_way_into_a_run_that_run_does_not_wait_for() {
-    let mut story = Story::new();
-    story.says("m1", HOME).starts("a", "main", "m1");
+    let mut story = asked();
     story.has_child("r1", "a", "b", "one");
     story.has_child("r2", "a", "c", "two");
     story
         .ends("b", "ok", "r1.1", "r1")
         .steers("x1", "a", "r1 r1.1");
-    story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
-    story.answers("y1", json!({"status": "yielded"}));
+    yields(&mut story, "a");
     story.ends("a", "ok", "", "m1").steered("x1", "refused");
     story
         .starts("d", "main", "r1 r1.1")
@@ -227,8 +230,7 @@ fn what_is_on_its_way_into_a_run_that_run_does_not_wait_for() {
 #[test]
 fn a_stop_that_a_dying_gateway_may_not_have_heard_leaves_something_to_wait_for() {
     let stopped = |dies: bool| {
-        let mut story = Story::new();
-        story.says("m1", HOME).starts("a", "main", "m1");
+        let mut story = asked();
         story.has_child("r1", "a", "b", "child");
         story.ends("a", "ok", "", "m1");
         story.at_secs(10).says_text("m2", HOME, "/stop");
@@ -236,8 +238,7 @@ fn a_stop_that_a_dying_gateway_may_not_have_heard_leaves_something_to_wait_for()
             story.crashes(&[], &["b"]);
         }
         story.at_secs(20).says("m3", HOME).starts("c", "main", "m3");
-        story.calls("y1", json!({"run": "c"}), "sessions_yield", json!({}));
-        story.answers("y1", json!({"status": "yielded"}));
+        yields(&mut story, "c");
         story.ends("c", "ok", "", "m3");
         story
     };
@@ -248,8 +249,7 @@ fn a_stop_that_a_dying_gateway_may_not_have_heard_leaves_something_to_wait_for()
 #[test]
 fn what_the_session_of_a_failed_child_says_later_is_not_its_end() {
     let told = |outcome: &str| {
-        let mut story = Story::new();
-        story.says("m1", HOME).starts("a", "main", "m1");
+        let mut story = asked();
         story.has_child("r1", "a", "b", "child");
         story.has_child("r2", "b", "c", "grandchild");
         story.ends("a", "ok", "", "m1");
@@ -268,8 +268,7 @@ fn what_the_session_of_a_failed_child_says_later_is_not_its_end() {
 #[test]
 fn what_a_child_says_where_it_is_bound_leaves_its_end_to_be_waited_for() {
     let yields = |thread: bool, hears: bool, dies: bool| {
-        let mut story = Story::new();
-        story.says("m1", HOME).starts("a", "main", "m1");
+        let mut story = asked();
         story.spawns("r1", "a", json!({"task": "r1", "thread": thread}));
         story.starts_with("b", "child", "fresh", "r1", serde_json::Value::Null);
         let mode = if thread { "session" } else { "run" };
@@ -288,8 +287,7 @@ fn what_a_child_says_where_it_is_bound_leaves_its_end_to_be_waited_for() {
             story.crashes(&["a"], &[]);
             story.starts_with(by, "main", "continue", "m1", json!("a"));
         }
-        story.calls("y1", json!({ "run": by }), "sessions_yield", json!({}));
-        story.answers("y1", json!({"status": "yielded"}));
+        yields(&mut story, by);
         story.ends(by, "ok", "", "m1");
         story
     };
@@ -305,8 +303,7 @@ fn what_a_child_says_where_it_is_bound_leaves_its_end_to_be_waited_for() {
 #[test]
 fn an_end_that_a_gateway_died_over_waits_for_nothing() {
     let told = |writes: bool, told: &str| {
-        let mut story = Story::new();
-        story.says("m1", HOME).starts("a", "main", "m1");
+        let mut story = asked();
         story.has_child("r1", "a", "b", "child");
         story.has_child("r2", "b", "c", "grandchild");
         story.ends("a", "ok", "", "m1");
@@ -325,8 +322,7 @@ fn an_end_that_a_gateway_died_over_waits_for_nothing() {
 #[test]
 fn what_the_session_of_a_child_says_goes_on_for_no_end_that_a_gateway_died_over() {
     let said = |writes: bool| {
-        let mut story = Story::new();
-        story.says("m1", HOME).starts("a", "main", "m1");
+        let mut story = asked();
         story.has_child("r1", "a", "b", "child");
         story.has_child("r2", "b", "c", "below");
         story.has_child("r3", "b", "f", "beside");
@@ -353,8 +349,7 @@ fn what_the_session_of_a_child_says_goes_on_for_no_end_that_a_gateway_died_over(
 #[test]
 fn what_is_on_its_way_into_a_run_that_is_over_nobody_waits_for_yet() {
     let yields = |refused_before: bool| {
-        let mut story = Story::new();
-        story.says("m1", HOME).starts("a", "main", "m1");
+        let mut story = asked();
         story.has_child("r1", "a", "b", "one");
         story.has_child("r2", "a", "c", "two");
         story
@@ -365,8 +360,7 @@ fn what_is_on_its_way_into_a_run_that_is_over_nobody_waits_for_yet() {
         if refused_before {
             story.steered("x1", "refused");
         }
-        story.calls("y1", json!({"run": "d"}), "sessions_yield", json!({}));
-        story.answers("y1", json!({"status": "yielded"}));
+        yields(&mut story, "d");
         if !refused_before {
             story.steered("x1", "refused");
         }
@@ -416,12 +410,10 @@ fn what_a_reply_repeats_of_a_child_wakes_nobody_again() {
 #[test]
 fn what_was_stopped_after_its_end_is_told_of_by_itself() {
     let told = |stopped: bool| {
-        let mut story = Story::new();
-        story.says("m1", HOME).starts("a", "main", "m1");
+        let mut story = asked();
         story.has_child("r1", "a", "b", "one");
         story.has_child("r2", "a", "c", "two");
-        story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
-        story.answers("y1", json!({"status": "yielded"}));
+        yields(&mut story, "a");
         story.at_secs(10).ends("b", "ok", "r1.1", "r1");
         story.at_secs(20).ends("c", "ok", "r2.1", "r2");
         let kill = json!({"action": "kill", "target": "two"});
@@ -444,15 +436,13 @@ fn what_was_stopped_after_its_end_is_told_of_by_itself() {
 #[test]
 fn what_one_turn_heard_of_a_child_and_of_a_reply_comes_back_with_the_next_reply() {
     let told = |to: &str| {
-        let mut story = Story::new();
-        story.says("m1", HOME).starts("a", "main", "m1");
+        let mut story = asked();
         story.has_child("r1", "a", "b", "one");
         let send = json!({"sessionKey": "other"});
         story.calls("s1", json!({"run": "a"}), "sessions_send", send);
         story.starts("e", "other", "s1");
         story.answers("s1", json!({"status": "timeout", "runId": "e"}));
-        story.calls("y1", json!({"run": "a"}), "sessions_yield", json!({}));
-        story.answers("y1", json!({"status": "yielded"}));
+        yields(&mut story, "a");
         story.ends("a", "ok", "", "m1");
         story.at_secs(5).ends("e", "ok", "s1.1", "s1");
         story.at_secs(10).ends("b", "ok", "r1.1", "r1");
