@@ -318,12 +318,14 @@ fn broken(played: &Judgement) -> Vec<Broken> {
         }
     });
     let mut broken: Vec<Broken> = breaches.collect();
-    let owed = played.owed.first();
-    let owed = owed.map_or("something is owed".to_owned(), Debt::to_string);
+    let owed = || {
+        let first = played.owed.first().map(Debt::to_string);
+        first.unwrap_or_else(|| "something is owed".to_owned())
+    };
     let why = match &played.end {
         Ok(Rest::Settled) => return broken,
-        Ok(Rest::Stuck) => format!("{owed}, and nothing more happens"),
-        Ok(Rest::Overdue) => format!("{owed}, for longer than allowed"),
+        Ok(Rest::Stuck) => format!("{}, and nothing more happens", owed()),
+        Ok(Rest::Overdue) => format!("{}, for longer than allowed", owed()),
         Ok(Rest::OutOfWakes) => "the gateway wakes again and again".to_owned(),
         Err(why) => why.clone(),
     };

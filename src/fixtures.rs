@@ -253,14 +253,12 @@ fn unknown_names(scenario: &Scenario, text: &str) -> Vec<(usize, usize, String)>
 
 /// Whether there is that rule, or may be: a family without any rule says nothing about names.
 fn is_rule(name: &str) -> bool {
-    let family = name.split('.').next().unwrap_or(name);
-    let mut of_family = rule::all()
-        .iter()
-        .filter(|rule| rule.family.as_str() == family)
-        .peekable();
-    let is_empty = of_family.peek().is_none();
-    let is_family = Family::ALL.iter().any(|known| known.as_str() == family);
-    is_family && is_empty || of_family.any(|rule| rule.id == name)
+    let Some(family) = name.split('.').next().and_then(Family::named) else {
+        return false;
+    };
+    let rules = rule::all().iter();
+    let mut of_family = rules.filter(|rule| rule.family == family).peekable();
+    of_family.peek().is_none() || of_family.any(|rule| rule.id == name)
 }
 
 /// Line and column, from 1, of a name in quotes; the end of the text's first line where it is

@@ -77,7 +77,7 @@ pub struct Judgement {
     pub end: Result<Rest, String>,
     /// What the rules say, in the order of the contract; nothing where there was no end.
     pub verdicts: Vec<(&'static Rule, Verdict)>,
-    /// Who still waits at its end, for what; nothing where there was no end.
+    /// Who still waits at its end, for what; nothing where it came to rest or there was no end.
     pub owed: Vec<Debt>,
     /// What the fixture expects and did not see.
     pub unmet: Vec<Unmet>,
@@ -350,7 +350,9 @@ impl Gate {
             timing: None,
         };
         if judgement.end.is_ok() {
-            judgement.owed = judge.debts();
+            if judgement.end != Ok(Rest::Settled) {
+                judgement.owed = judge.debts();
+            }
             judgement.verdicts = judge.finish();
             self.allow_for_its_clock(profile, &mut judgement);
         }

@@ -15,6 +15,7 @@ pub struct Judge {
     facts: Facts,
     /// One for each rule of the registry; empty where it is not judged.
     seats: Vec<Option<Seat>>,
+    /// Where the checkers put what they find, one after another.
     sink: Sink,
     rest: Option<Rest>,
     /// For how many entries what is settled is remembered, and when something is forgotten next.

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use crate::address::Address;
 use crate::id::Marker;
 use crate::judge::Judge;
-use crate::observe::Observer;
 use crate::profile::Profile;
 use crate::time::Time;
 use crate::trace::{Entry, Trace};
@@ -299,10 +298,7 @@ impl Story {
 
     /// Who waits at its end, for what.
     pub(crate) fn owed(&self) -> Vec<String> {
-        let mut judge = Judge::new(&self.profile);
-        for (number, entry) in self.trace.entries.iter().enumerate() {
-            judge.see(number, entry);
-        }
+        let judge = Judge::having_seen(&self.profile, &self.trace.entries);
         judge.debts().iter().map(ToString::to_string).collect()
     }
 

@@ -257,8 +257,7 @@ impl Facts {
         for (made, id, address, key) in supposed {
             self.give_cause(Those::At(&address), UnboundBecause::Replaced);
             if let Some(key) = key {
-                let (made, around) = ((made.1, self.now), Circumstances::default());
-                self.note_bound(address, key, Some(id), made, true, around);
+                self.suppose_bound(address, key, id, made.1);
             }
         }
     }
@@ -278,9 +277,14 @@ impl Facts {
             return;
         };
         if !self.was_bound(key, &address) {
-            let (made, around) = ((made, self.now), Circumstances::default());
-            self.note_bound(address, key.clone(), Some(id), made, true, around);
+            self.suppose_bound(address, key.clone(), id, made);
         }
+    }
+
+    /// A child may have been bound at any time since its spawn was called for.
+    fn suppose_bound(&mut self, address: Address, key: SessionKey, spawn: CallId, called: Time) {
+        let (made, around) = ((called, self.now), Circumstances::default());
+        self.note_bound(address, key, Some(spawn), made, true, around);
     }
 
     /// What was bound there is bound no more; what that means for what comes in its place.
@@ -524,7 +528,7 @@ impl Facts {
         self.threads_asked.clear();
         self.forget_focusing();
         self.questions.clear();
-        self.life_began = now;
+        (self.life_entry, self.life_began) = (self.index, now);
         self.early_commands.clear();
         let died = self.died.take().unwrap_or(now);
         if !std::mem::take(&mut self.stopped) {

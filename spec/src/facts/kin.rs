@@ -145,19 +145,23 @@ impl Facts {
 
     /// Whether a session was spawned by another one, at any depth.
     pub fn is_below(&self, above: &SessionKey, key: &SessionKey) -> bool {
+        self.line_above(key).any(|parent| parent == above)
+    }
+
+    /// Who spawned a session, who spawned that, and so on.
+    fn line_above<'f>(
+        &'f self,
+        key: &SessionKey,
+    ) -> impl Iterator<Item = &'f SessionKey> + use<'f> {
         let parent = |key: &&SessionKey| self.kin.parents.get(*key);
         // A cycle of parents would be the gateway's doing, and is not followed for ever.
-        std::iter::successors(self.kin.parents.get(key), parent)
-            .take(64)
-            .any(|parent| parent == above)
+        std::iter::successors(self.kin.parents.get(key), parent).take(64)
     }
 
     /// Whether a session between that and one above it was deleted: whose child it is, nobody may
     /// know any more.
     pub fn is_cut_off(&self, above: &SessionKey, key: &SessionKey) -> bool {
-        let parent = |key: &&SessionKey| self.kin.parents.get(*key);
-        let line = std::iter::successors(self.kin.parents.get(key), parent).take(64);
-        let mut between = line.take_while(|parent| *parent != above);
+        let mut between = self.line_above(key).take_while(|parent| *parent != above);
         between.any(|parent| {
             let session = self.sessions.get(parent);
             session.is_some_and(|session| session.deleted || session.told_to_forget)

@@ -367,7 +367,6 @@ impl Facts {
     fn on_open(&mut self, open: &Open) {
         self.on_life_after(&open.alive);
         self.lives += 1;
-        self.life_entry = self.index;
         self.meet_agents(&open.agents);
         let config = Config::read_as(&open.config, &self.dials);
         self.understood = config.is_ok();

@@ -186,6 +186,12 @@ impl Facts {
         self.runs.get(run).is_some_and(|run| !run.state.is_live())
     }
 
+    /// Whether a run died with a life of the gateway.
+    pub fn is_lost(&self, run: &RunId) -> bool {
+        let run = self.runs.get(run);
+        run.is_some_and(|run| run.state == RunState::Lost)
+    }
+
     /// The live runs of a session.
     pub fn live_runs<'a>(
         &'a self,

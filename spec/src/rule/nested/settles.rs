@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::super::{Checker, Sink};
 use super::is_open;
 use crate::effect::{Effect, Report};
-use crate::facts::{BornAs, CallFacts, Facts, Role, RunState};
+use crate::facts::{BornAs, CallFacts, Facts, Role};
 use crate::id::{CallId, RunId, SessionKey};
 use crate::stimulus::{Outcome, Stimulus};
 use crate::time::{Span, Time};
@@ -159,7 +159,9 @@ impl SettlesBelow {
             return;
         };
         let one = self.waiting.swap_remove(index);
-        if died(run, facts) {
+        // The gateway died as it was told of that end: for its next life the run failed, and that
+        // waits for nothing.
+        if facts.is_lost(run) {
             return;
         }
         let bound = one.since.1 + facts.dials.settle_window;
@@ -184,7 +186,7 @@ impl SettlesBelow {
             return;
         };
         // A bound run speaks for itself too, and that may be what came to nothing.
-        if one.settled || one.spoke || facts.replies.contains_key(run) || died(run, facts) {
+        if one.settled || one.spoke || facts.replies.contains_key(run) || facts.is_lost(run) {
             return;
         }
         let requester = one.requester.as_ref();
@@ -228,12 +230,6 @@ impl SettlesBelow {
             !over || busy
         });
     }
-}
-
-/// Whether the gateway died as it was told of a run's end: for its next life the run failed, and that
-/// waits for nothing.
-fn died(run: &RunId, facts: &Facts) -> bool {
-    facts.runs.get(run).map(|run| run.state) == Some(RunState::Lost)
 }
 
 /// Whether a text has what a run said. The news that it failed or was killed has not.

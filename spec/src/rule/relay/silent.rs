@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::news::{By, news};
 use crate::effect::Effect;
-use crate::facts::{Facts, Role, RunState, Settled};
+use crate::facts::{Facts, Role, Settled};
 use crate::id::RunId;
 use crate::profile::NoReply;
 use crate::rule::{Checker, Sink};
@@ -105,7 +105,7 @@ impl SilentTokens {
             return;
         };
         // The gateway died as it was told so, and may know nothing of it.
-        if facts.runs.get(news.child).map(|run| run.state) == Some(RunState::Lost) {
+        if facts.is_lost(news.child) {
             return;
         }
         let skips = silence::skips(token);

@@ -153,7 +153,8 @@ impl NothingTwice {
 
     fn on_resume(&self, start: &StartRun, old: &RunId, facts: &Facts, sink: &mut Sink) {
         let first = self.resumed.iter().find(|(_, by)| *by == old);
-        if let Some((first, _)) = first.filter(|(first, _)| lost(first, facts) && lost(old, facts))
+        if let Some((first, _)) =
+            first.filter(|(first, _)| facts.is_lost(first) && facts.is_lost(old))
         {
             sink.fail(
                 format!(
@@ -278,10 +279,4 @@ fn is_for_the_same(one: &RunId, other: &RunId, facts: &Facts) -> bool {
 fn may_run(run: &RunId, facts: &Facts) -> bool {
     let run = facts.runs.get(run);
     run.is_some_and(|run| run.state != RunState::Refused && !run.start_unknown)
-}
-
-/// Whether a run died with a life.
-fn lost(run: &RunId, facts: &Facts) -> bool {
-    let run = facts.runs.get(run);
-    run.is_some_and(|run| run.state == RunState::Lost)
 }
